@@ -1,0 +1,1 @@
+//! Git history as rows of `commits`.

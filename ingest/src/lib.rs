@@ -1,0 +1,18 @@
+//! Everything that brings events in: providers (one folder each), verification, normalising, our own schema, git history.
+//! Knows no DataFusion and no HTTP server: bytes and headers in, raw events and observations out.
+
+pub mod git;
+mod normaliser;
+mod own;
+mod people;
+mod provider;
+pub mod providers;
+mod secret;
+mod webhook;
+
+pub use normaliser::Normaliser;
+pub use own::{OWN_KIND, OwnSchemaError, own_event};
+pub use people::People;
+pub use provider::{NormaliseError, Provider, Rules};
+pub use secret::Secrets;
+pub use webhook::{Headers, Rejected, Unverified, Verified, Webhook};

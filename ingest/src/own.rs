@@ -1,0 +1,78 @@
+//! Our own schema as a source: rows of a public table as one JSON object or NDJSON, all or nothing, with line and column in errors.
+
+use crate::provider::NormaliseError;
+use bytes::Bytes;
+use flowgauge_lake::model::{Observation, RawEvent, RowError, Source, Table, Tenant, Time, row_from_json};
+
+/// The kind of raw events that hold rows of our own schema.
+pub const OWN_KIND: &str = "flowgauge";
+const TABLE_HEADER: &str = "x-flowgauge-table";
+
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum OwnSchemaError {
+    #[error("line {line}, column {column}: {message}")]
+    Json { line: usize, column: usize, message: String },
+    #[error("line {line}: {error}")]
+    Row { line: usize, error: RowError },
+    #[error("the body holds no row")]
+    Empty,
+}
+
+/// The raw event of rows sent to us: checked here, so that what is journalled can be read.
+pub fn own_event(tenant: Tenant, source: Source, table: Table, body: Bytes, received_at: Time) -> Result<RawEvent, OwnSchemaError> {
+    if rows(table, &body)?.is_empty() {
+        return Err(OwnSchemaError::Empty);
+    }
+    let headers = vec![(TABLE_HEADER.to_owned(), table.name().to_owned())];
+    Ok(RawEvent::new(tenant, source, OWN_KIND, None, received_at, headers, body))
+}
+
+fn rows(table: Table, body: &[u8]) -> Result<Vec<Observation>, OwnSchemaError> {
+    let mut rows = Vec::new();
+    // A single object may be spread over lines; NDJSON is a stream of objects, one a line. Both are a stream of values.
+    let mut stream = serde_json::Deserializer::from_slice(body).into_iter::<serde_json::Value>();
+    loop {
+        let before = stream.byte_offset();
+        let Some(value) = stream.next() else { break };
+        let start = before + body[before..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let line = 1 + body[..start.min(body.len())].iter().filter(|&&b| b == b'\n').count();
+        let value = value.map_err(|error| OwnSchemaError::Json {
+            line: error.line(),
+            column: error.column(),
+            message: error.to_string().split(" at line ").next().unwrap_or("not JSON").to_owned(),
+        })?;
+        rows.push(row_from_json(table, &value).map_err(|error| OwnSchemaError::Row { line, error })?);
+    }
+    Ok(rows)
+}
+
+pub(crate) fn normalise(raw: &RawEvent) -> Result<Vec<Observation>, NormaliseError> {
+    let table = raw.header(TABLE_HEADER).unwrap_or_default();
+    let table = Table::parse(table).ok_or_else(|| NormaliseError::UnknownEvent(table.to_owned()))?;
+    rows(table, &raw.body).map_err(|error| NormaliseError::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(body: &str) -> String {
+        rows(Table::Commit, body.as_bytes()).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn errors_name_line_column_and_the_nearest_name() {
+        assert_eq!(
+            error("{\"repo\":\"h/a\",\"sha\":\"ab\"}\n\n{\"repo\":\"h/a\",\"shaa\":\"ab\"}"),
+            "line 3: unknown column `shaa` in `commits`, did you mean `sha`?"
+        );
+        assert!(error("{\"repo\":\"h/a\",\n\"sha\":}").starts_with("line 2, column 7"), "{}", error("{\"repo\":\"h/a\",\n\"sha\":}"));
+        assert_eq!(error("{\"repo\":\"h/a\"}"), "line 1: column `sha` of `commits` is missing: it is part of what a row must say");
+    }
+
+    #[test]
+    fn one_object_or_lines_of_them() {
+        assert_eq!(rows(Table::Commit, b"{\"repo\":\"h/a\",\n \"sha\":\"AB\"}").expect("an object").len(), 1);
+        assert_eq!(rows(Table::Commit, b"{\"repo\":\"h/a\",\"sha\":\"ab\"}\n{\"repo\":\"h/a\",\"sha\":\"ac\"}\n").expect("lines").len(), 2);
+    }
+}
