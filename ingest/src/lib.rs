@@ -11,7 +11,7 @@ mod secret;
 mod webhook;
 
 pub use normaliser::Normaliser;
-pub use own::{OWN_KIND, OwnSchemaError, own_event};
+pub use own::{OWN_KIND, OwnSchemaError, own_event, own_lines};
 pub use people::People;
 pub use provider::{NormaliseError, Provider, Rules};
 pub use secret::Secrets;

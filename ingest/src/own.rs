@@ -2,7 +2,9 @@
 
 use crate::provider::NormaliseError;
 use bytes::Bytes;
-use flowgauge_lake::model::{Observation, RawEvent, RowError, Source, Table, Tenant, Time, row_from_json};
+use flowgauge_lake::model::{
+    EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json,
+};
 
 /// The kind of raw events that hold rows of our own schema.
 pub const OWN_KIND: &str = "flowgauge";
@@ -25,6 +27,26 @@ pub fn own_event(tenant: Tenant, source: Source, table: Table, body: Bytes, rece
     }
     let headers = vec![(TABLE_HEADER.to_owned(), table.name().to_owned())];
     Ok(RawEvent::new(tenant, source, OWN_KIND, None, received_at, headers, body))
+}
+
+/// Rows of one table as NDJSON of our own schema: what `own_event` reads. One line a row, names in order, nulls left out.
+pub fn own_lines(rows: &[Observation]) -> Bytes {
+    let mut lines = String::new();
+    for row in rows {
+        let spec = row.entity.table().spec();
+        let row = Row {
+            tenant: Tenant::default(),
+            source: Source::new(""),
+            ingested_at: Time::default(),
+            raw_event_id: EventId::default(),
+            updated_at: row.updated_at,
+            cleared: row.cleared.clone(),
+            cells: row.entity.clone().into_cells(),
+        };
+        lines.push_str(&canonical_json(spec, &row));
+        lines.push('\n');
+    }
+    lines.into()
 }
 
 fn rows(table: Table, body: &[u8]) -> Result<Vec<Observation>, OwnSchemaError> {

@@ -12,8 +12,7 @@ use crate::people::Person;
 pub type CommitIx = usize;
 
 /// The files that every service's repository has.
-const FILES: [&str; 7] =
-    ["Dockerfile", "README.md", "client.go", "config.yaml", "handler.go", "openapi.yaml", "store.go"];
+const FILES: [&str; 7] = ["Dockerfile", "README.md", "client.go", "config.yaml", "handler.go", "openapi.yaml", "store.go"];
 
 /// The contents that a file goes through, again and again: few contents make few blobs and trees.
 const CONTENTS: usize = 3;
@@ -72,15 +71,7 @@ pub struct Repo {
 
 impl Repo {
     pub fn new(host: &'static str, path: String) -> Self {
-        Self {
-            host,
-            path,
-            commits: Vec::new(),
-            refs: Vec::new(),
-            objects: Vec::new(),
-            trees: HashMap::new(),
-            blobs: HashMap::new(),
-        }
+        Self { host, path, commits: Vec::new(), refs: Vec::new(), objects: Vec::new(), trees: HashMap::new(), blobs: HashMap::new() }
     }
 
     /// `host/group/name`, as in the public schema.
@@ -112,9 +103,7 @@ impl Repo {
 
     /// The files of these commits, as places in the list of files.
     pub fn touched(&self, commits: &[CommitIx]) -> Vec<usize> {
-        (0..FILES.len())
-            .filter(|file| commits.iter().any(|commit| self.commits[*commit].modified.contains(&FILES[*file])))
-            .collect()
+        (0..FILES.len()).filter(|file| commits.iter().any(|commit| self.commits[*commit].modified.contains(&FILES[*file]))).collect()
     }
 
     /// A commit that sets whole files.
@@ -123,15 +112,12 @@ impl Repo {
         let (mut added, mut modified) = (Vec::new(), Vec::new());
         for (name, content) in files {
             let blob = self.blob(content);
-            match entries.iter_mut().find(|entry| entry.name == name) {
-                Some(entry) => {
-                    entry.blob = blob;
-                    modified.push(name);
-                }
-                None => {
-                    entries.push(Entry { name, blob });
-                    added.push(name);
-                }
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.name == name) {
+                entry.blob = blob;
+                modified.push(name);
+            } else {
+                entries.push(Entry { name, blob });
+                added.push(name);
             }
         }
         entries.sort_by_key(|entry| entry.name);

@@ -83,6 +83,7 @@ pub struct Job {
     pub id: i64,
     pub name: &'static str,
     pub stage: &'static str,
+    pub created_at: Sec,
     pub queued_at: Sec,
     /// Absent for a job that never ran.
     pub ran: Option<(Sec, Sec)>,

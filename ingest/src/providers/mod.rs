@@ -6,6 +6,7 @@ pub mod argocd;
 pub mod github;
 pub mod gitlab;
 pub mod pagerduty;
+pub(crate) mod shared;
 
 /// Every provider there is.
 pub static ALL: &[&dyn Provider] = &[&argocd::Argocd, &github::Github, &gitlab::Gitlab, &pagerduty::Pagerduty];

@@ -1,1 +1,26 @@
+//! A slow, plain and independent implementation of Flowgauge's metric definitions, to check the product with.
+//!
+//! It shares no code with the product. "Rule n" in a comment is rule n of section 7 of the definitions; what a rule leaves open is
+//! listed under "Readings" in the README of this crate.
 
+mod answer;
+mod deployments;
+mod drift;
+mod facts;
+mod failures;
+mod fold;
+mod generate;
+mod graph;
+mod items;
+mod lead_time;
+mod pipelines;
+mod question;
+mod row;
+mod stats;
+mod time;
+mod world;
+
+pub use answer::answer;
+pub use question::{Bucket, Question};
+pub use row::Row;
+pub use world::World;

@@ -1,0 +1,4 @@
+//! The lake as others use it, on a real folder. One binary, so that linking is paid once.
+
+mod crash;
+mod support;

@@ -1,0 +1,46 @@
+-- Time from a commit's author time to the end of the first deployment that brought it: the median commit.
+-- Grain: one row per series and bucket. Unit: s. Reads: scope (commit, series), buckets.
+with commits as (
+    select series, bucket, id, seconds_between(since, at) as lead,
+        case when reason is null and seconds_between(since, at) < 0 then 'clock_skew' else reason end as reason
+    from scope where what = 'commit'
+),
+leads as (
+    select series, bucket, count(*) as n, count(distinct id) as deployments,
+        percentile_cont(lead, 0.5) as p50, percentile_cont(lead, 0.75) as p75, percentile_cont(lead, 0.9) as p90,
+        avg(lead) as mean, order_statistics(lead) as ci
+    from commits where reason is null
+    group by series, bucket
+),
+excluded as (
+    select series, bucket,
+        count(*) filter (where reason = 'no_baseline') as no_baseline,
+        count(*) filter (where reason = 'no_graph') as no_graph,
+        count(*) filter (where reason = 'no_source_link') as no_source_link,
+        count(*) filter (where reason = 'merge_commit') as merge_commit,
+        count(*) filter (where reason = 'no_commit_time') as no_commit_time,
+        count(*) filter (where reason = 'no_files') as no_files,
+        count(*) filter (where reason = 'clock_skew') as clock_skew,
+        count(*) filter (where reason in ('no_graph', 'no_source_link', 'no_commit_time', 'no_files', 'clock_skew')) as missing
+    from commits where reason is not null
+    group by series, bucket
+)
+select s.series, b.bucket,
+    l.p50 as value,
+    coalesce(l.n, 0) as n,
+    l.p50 as quantile_p50, l.p75 as quantile_p75, l.p90 as quantile_p90,
+    -- Commits of one deployment are not independent: ranks tell an interval only where each brought one.
+    case when l.n = l.deployments then l.ci['lo'] end as ci_lo,
+    case when l.n = l.deployments then l.ci['hi'] end as ci_hi,
+    'order_statistics' as ci_method,
+    coverage(coalesce(l.n, 0), coalesce(e.missing, 0)) as coverage,
+    l.mean as detail_mean,
+    e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,
+    e.merge_commit as excluded_merge_commit, e.no_commit_time as excluded_no_commit_time, e.no_files as excluded_no_files,
+    e.clock_skew as excluded_clock_skew
+from scope s
+cross join buckets b
+left join leads l on l.series = s.series and l.bucket = b.bucket
+left join excluded e on e.series = s.series and e.bucket = b.bucket
+where s.what = 'series'
+order by s.series, b.bucket

@@ -1,0 +1,58 @@
+-- Time from the end of a failed deployment to the end of the failure, those still open included as such.
+-- Grain: one row per series and bucket. Unit: s. Reads: scope (deployment, failure, incident, series), buckets.
+with failures as (
+    select f.series, f.bucket, f.id, q.as_of,
+        min(f.since) as since,
+        count(*) filter (where f.is_incident) as incidents,
+        count(*) filter (where f.is_incident and (f.until is null or f.until > q.as_of)) as open_incidents,
+        max(f.until) filter (where f.is_incident) as resolved_at,
+        min(f.remedied_at) filter (where f.remedied_at <= q.as_of) as remedied_at
+    from scope f cross join (select max(as_of) as as_of from buckets) q
+    where f.what = 'failure' and f.at <= q.as_of
+    group by f.series, f.bucket, f.id, q.as_of
+),
+ended as (
+    select series, bucket, as_of, since,
+        case when incidents = 0 then remedied_at when open_incidents = 0 then resolved_at end as until
+    from failures
+),
+times as (
+    select series, bucket, until is not null as is_over, seconds_between(since, coalesce(until, as_of)) as seconds
+    from ended
+),
+recovery as (
+    select series, bucket, count(*) as n,
+        kaplan_meier(seconds, is_over) as km,
+        percentile_cont(seconds, 0.5) filter (where is_over) as median_resolved
+    from times where seconds >= 0
+    group by series, bucket
+),
+excluded as (
+    select series, bucket, count(*) as resolved_before_deploy
+    from times where seconds < 0
+    group by series, bucket
+),
+incidents as (
+    select series, bucket,
+        count(*) filter (where reason = 'attributed') as attributed,
+        count(*) filter (where reason = 'unattributed') as unattributed
+    from scope where what = 'incident'
+    group by series, bucket
+),
+sources as (select count(*) > 0 as has_incidents from scope where what = 'incident_source')
+select s.series, b.bucket,
+    r.km['median'] as value,
+    coalesce(r.n, 0) as n,
+    r.km['lo'] as ci_lo, r.km['hi'] as ci_hi, 'kaplan_meier' as ci_method,
+    case when not sources.has_incidents then 0.0
+        else coalesce(coverage(i.attributed, i.unattributed), 1.0) end as coverage,
+    r.median_resolved as detail_median_resolved,
+    e.resolved_before_deploy as excluded_resolved_before_deploy, i.unattributed as excluded_unattributed
+from scope s
+cross join buckets b
+cross join sources
+left join recovery r on r.series = s.series and r.bucket = b.bucket
+left join excluded e on e.series = s.series and e.bucket = b.bucket
+left join incidents i on i.series = s.series and i.bucket = b.bucket
+where s.what = 'series'
+order by s.series, b.bucket

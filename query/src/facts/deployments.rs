@@ -1,0 +1,358 @@
+//! What each deployment was: evidence put together, versions compared, kinds derived (semantics 0.1 and 7.14–7.22).
+
+use super::graph::{Node, PrefixMatch, Reached, Repo};
+use crate::catalogue::Catalogue;
+use crate::definitions::Definitions;
+use flowgauge_lake::model::{Artifact, Deployment, DeploymentKind, Evidence, Outcome, Source, Tier, Time};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Repositories and artifacts, to find what a deployment was built from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pub repos: BTreeMap<String, Arc<Repo>>,
+    pub artifacts: HashMap<String, Artifact>,
+}
+
+/// Where a deployment's commits are.
+#[derive(Clone, Debug)]
+pub enum Tip {
+    /// A commit of the graph.
+    Commit(Arc<Repo>, Node),
+    /// The graph does not know the commit, but the deployment lists its commits.
+    Listed(Arc<Repo>, Vec<Node>),
+    /// The commit is named, its history is not known.
+    NoGraph(Option<(Arc<Repo>, Node)>),
+    /// Nothing leads to a commit.
+    NoSourceLink,
+}
+
+/// One deployment of one service, classified.
+#[derive(Clone, Debug)]
+pub struct Classified {
+    pub row: Deployment,
+    pub source: Source,
+    pub service: String,
+    pub tier: Tier,
+    pub took_effect: bool,
+    pub kind: Option<DeploymentKind>,
+    pub kind_reason: &'static str,
+    pub tip: Tip,
+    /// Commits that it first brought to its environment (not in the history of an earlier success there).
+    pub brought: Vec<Node>,
+    /// The deployment whose version it replaced, as an index into the service's deployments.
+    pub previous: Option<usize>,
+    /// The commits that it reverts, as it says.
+    pub reverts: Vec<Node>,
+    pub duplicates: Vec<String>,
+}
+
+impl Classified {
+    pub fn finished_at(&self) -> Option<Time> {
+        self.row.finished_at
+    }
+
+    /// The order of everything: finish, then id by bytes, then source.
+    pub fn order(&self) -> (Option<Time>, &str, &Source) {
+        (self.row.finished_at, &self.row.deployment_id, &self.source)
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.row.outcome == Some(Outcome::Success) && self.row.finished_at.is_some()
+    }
+
+    /// Part of a change stream: a success that is neither no_op nor config_only.
+    pub fn is_release(&self) -> bool {
+        self.is_success() && !matches!(self.kind, Some(DeploymentKind::NoOp | DeploymentKind::ConfigOnly))
+    }
+}
+
+/// A commit's own id where the row names none: its artifact's, or the only commit that the version's tag abbreviates.
+fn link(row: &mut Deployment, service: &str, sources: &Sources, catalogue: &Catalogue) -> Tip {
+    let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
+    let service_repo = catalogue.get(service).and_then(|entry| entry.repo.clone());
+    if row.sha.is_none() && artifact.is_none_or(|artifact| artifact.source_sha.is_none()) {
+        if let Some((repo, sha)) = row.version.as_deref().and_then(|version| commit_of_tag(version, service_repo.as_deref(), sources)) {
+            row.repo.get_or_insert(repo);
+            row.sha = Some(sha);
+        }
+    }
+    let Some(sha) = row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())) else {
+        return Tip::NoSourceLink;
+    };
+    let repo = row.repo.clone().or_else(|| artifact.and_then(|artifact| artifact.repo.clone())).or(service_repo).or_else(|| {
+        let mut having = sources.repos.values().filter(|repo| repo.has_commit(&sha));
+        having.next().filter(|_| having.next().is_none()).map(|repo| repo.name.clone())
+    });
+    let Some(repo) = repo.and_then(|name| sources.repos.get(&name)) else { return Tip::NoGraph(None) };
+    match (repo.find(&sha), &row.commit_shas) {
+        (Some(node), _) if repo.is_told(node) => Tip::Commit(repo.clone(), node),
+        (_, Some(listed)) if !listed.is_empty() => {
+            Tip::Listed(repo.clone(), listed.iter().chain([&sha]).filter_map(|sha| repo.find(sha)).collect())
+        }
+        (node, _) => Tip::NoGraph(node.map(|node| (repo.clone(), node))),
+    }
+}
+
+/// The commit whose id a tag abbreviates with 7 hex digits or more (`1.4.0-3fa9c21`, `3fa9c21b7d02`): one of the service's own
+/// repository, else of any.
+fn commit_of_tag(tag: &str, service_repo: Option<&str>, sources: &Sources) -> Option<(String, String)> {
+    let parts = tag.split(|c: char| !c.is_ascii_alphanumeric());
+    let prefixes = parts.map(|part| part.strip_prefix('g').filter(|hex| is_hex(hex)).unwrap_or(part)).filter(|part| is_hex(part));
+    for prefix in prefixes {
+        let prefix = prefix.to_ascii_lowercase();
+        if let Some(repo) = service_repo.and_then(|name| sources.repos.get(name)) {
+            match repo.resolve_prefix(&prefix) {
+                PrefixMatch::One(sha) => return Some((repo.name.clone(), sha.to_owned())),
+                PrefixMatch::Several => return None,
+                PrefixMatch::None => {}
+            }
+        }
+        let mut found = None;
+        for repo in sources.repos.values() {
+            match (repo.resolve_prefix(&prefix), &found) {
+                (PrefixMatch::None, _) => {}
+                (PrefixMatch::One(sha), None) => found = Some((repo.name.clone(), sha.to_owned())),
+                _ => return None,
+            }
+        }
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn is_hex(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Environments that differ only as `prod` and `production` do are one where evidence is put together.
+fn environment_key(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let short = |part: &str| match part {
+        "production" => "prod".to_owned(),
+        "development" => "dev".to_owned(),
+        "testing" => "test".to_owned(),
+        "stage" => "staging".to_owned(),
+        part => part.to_owned(),
+    };
+    lower.split(|c: char| !c.is_alphanumeric()).map(short).collect::<Vec<_>>().join("-")
+}
+
+/// The same version: by digest, where one has none by sha, where one has none by version (semantics, 7.15).
+pub fn same_version(a: &Deployment, b: &Deployment) -> bool {
+    match (&a.digest, &b.digest) {
+        (Some(a), Some(b)) => return a == b,
+        _ => {}
+    }
+    match (&a.sha, &b.sha) {
+        (Some(a), Some(b)) => return a == b,
+        _ => {}
+    }
+    matches!((&a.version, &b.version), (Some(a), Some(b)) if a == b)
+}
+
+/// All deployments of one service in order, put together and classified.
+pub fn classify(
+    service: &str,
+    rows: Vec<(Source, Deployment)>,
+    tier: &dyn Fn(&str) -> Tier,
+    sources: &Sources,
+    catalogue: &Catalogue,
+    definitions: &Definitions,
+) -> Vec<Classified> {
+    let mut all: Vec<Classified> = rows
+        .into_iter()
+        .map(|(source, mut row)| {
+            let tip = link(&mut row, service, sources, catalogue);
+            // Ended is what has an end and an outcome; a finish without one is still on its way.
+            if !row.outcome.is_some_and(Outcome::is_ended) {
+                row.finished_at = None;
+            }
+            let took_effect = row.finished_at.is_some()
+                && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
+            Classified {
+                tier: tier(&row.environment),
+                service: service.to_owned(),
+                source,
+                took_effect,
+                kind: None,
+                kind_reason: "",
+                tip,
+                brought: Vec::new(),
+                previous: None,
+                reverts: Vec::new(),
+                duplicates: Vec::new(),
+                row,
+            }
+        })
+        .collect();
+    all.sort_by(|a, b| a.order().cmp(&b.order()));
+    let mut all = merge_evidence(all, definitions);
+    let mut environments: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, deployment) in all.iter().enumerate().filter(|(_, deployment)| deployment.finished_at().is_some()) {
+        environments.entry(deployment.row.environment.clone()).or_default().push(i);
+    }
+    for indices in environments.values() {
+        bring(&mut all, indices);
+        derive_kinds(&mut all, indices);
+    }
+    all
+}
+
+/// Rows of one environment whose evidence differs and that link to the same commit or artifact within the window are one
+/// deployment, told by the best evidence (semantics, 7.22).
+fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classified> {
+    let mut groups: Vec<Vec<Classified>> = Vec::new();
+    let mut open: HashMap<String, Vec<usize>> = HashMap::new();
+    for deployment in all {
+        let (Some(evidence), Some(finished)) = (deployment.row.evidence, deployment.finished_at()) else {
+            groups.push(vec![deployment]);
+            continue;
+        };
+        let candidates = open.entry(environment_key(&deployment.row.environment)).or_default();
+        candidates.retain(|&group| {
+            let last = groups[group].iter().filter_map(Classified::finished_at).max().unwrap_or(Time::MIN);
+            last.plus_seconds(definitions.dedupe_window) >= finished
+        });
+        let joins = candidates.iter().copied().find(|&group| {
+            groups[group].iter().all(|other| other.row.evidence != Some(evidence))
+                && groups[group].iter().any(|other| {
+                    let linked = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+                    linked(&other.row.sha, &deployment.row.sha) || linked(&other.row.digest, &deployment.row.digest)
+                })
+        });
+        match joins {
+            Some(group) => groups[group].push(deployment),
+            None => {
+                candidates.push(groups.len());
+                groups.push(vec![deployment]);
+            }
+        }
+    }
+    let mut merged: Vec<Classified> = groups
+        .into_iter()
+        .map(|mut group| {
+            let best = (0..group.len()).min_by_key(|&i| group[i].row.evidence.unwrap_or(Evidence::Event)).unwrap_or(0);
+            let mut told = group.swap_remove(best);
+            told.duplicates = group.into_iter().map(|other| other.row.deployment_id).collect();
+            told.duplicates.sort();
+            told
+        })
+        .collect();
+    merged.sort_by(|a, b| a.order().cmp(&b.order()));
+    merged
+}
+
+/// Which commits each deployment of an environment first brought there: those not in the history of an earlier success.
+fn bring(all: &mut [Classified], indices: &[usize]) {
+    let mut reached: BTreeMap<String, Reached> = BTreeMap::new();
+    let mut is_first = true;
+    for &i in indices {
+        let deployment = &mut all[i];
+        match &deployment.tip {
+            Tip::Commit(repo, node) => {
+                let here = reached.entry(repo.name.clone()).or_default();
+                if !is_first {
+                    deployment.brought = here.brought_by(repo, *node).commits;
+                    deployment.reverts = reverted(repo, &deployment.brought, here);
+                }
+                if deployment.is_success() {
+                    here.close(repo, *node);
+                }
+            }
+            Tip::Listed(repo, nodes) => {
+                let here = reached.entry(repo.name.clone()).or_default();
+                if !is_first {
+                    deployment.brought = nodes.iter().copied().filter(|&node| !here.contains(node)).collect();
+                    deployment.reverts = reverted(repo, &deployment.brought, here);
+                }
+                if deployment.is_success() {
+                    nodes.iter().for_each(|&node| here.add(node));
+                }
+            }
+            Tip::NoGraph(Some((repo, node))) if deployment.is_success() => reached.entry(repo.name.clone()).or_default().add(*node),
+            _ => {}
+        }
+        is_first = false;
+    }
+}
+
+/// The commits of earlier deployments that these commits say they revert (semantics, 7.20).
+fn reverted(repo: &Repo, brought: &[Node], here: &Reached) -> Vec<Node> {
+    let mut found = Vec::new();
+    for message in brought.iter().filter_map(|&node| repo.message(node)) {
+        for rest in message.split("This reverts commit ").skip(1) {
+            let sha: String = rest.chars().take_while(char::is_ascii_hexdigit).collect::<String>().to_ascii_lowercase();
+            let node = match repo.find(&sha) {
+                Some(node) => Some(node),
+                None if sha.len() >= 7 => match repo.resolve_prefix(&sha) {
+                    PrefixMatch::One(sha) => repo.find(sha),
+                    _ => None,
+                },
+                None => None,
+            };
+            found.extend(node.filter(|&node| here.contains(node)));
+        }
+        let title = message.lines().next().and_then(|line| line.strip_prefix("Revert \"")?.strip_suffix('"'));
+        for change in title.into_iter().flat_map(|title| repo.changes_titled(title)) {
+            found.extend(change.commits.iter().copied().chain(change.merge).filter(|&node| here.contains(node)));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
+    // The last deployment that took effect, and for every version that ever did, when it first did.
+    let mut current: Option<usize> = None;
+    let mut effective: Vec<usize> = Vec::new();
+    for &i in indices {
+        let (kind, reason) = match (all[i].row.kind, current) {
+            (Some(kind), _) => (kind, "given by the source"),
+            (None, None) => (DeploymentKind::Release, "first of its environment"),
+            (None, Some(current)) => derive_kind(all, i, current, &effective),
+        };
+        all[i].kind = Some(kind);
+        all[i].kind_reason = reason;
+        all[i].previous = current;
+        if all[i].took_effect {
+            current = Some(i);
+            effective.push(i);
+        }
+    }
+}
+
+fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]) -> (DeploymentKind, &'static str) {
+    let (deployment, running) = (&all[i], &all[current]);
+    if same_version(&deployment.row, &running.row) {
+        let reconfigured = matches!((&deployment.row.config_sha, &running.row.config_sha), (Some(a), Some(b)) if a != b);
+        return if reconfigured {
+            (DeploymentKind::ConfigOnly, "same version, other configuration")
+        } else if running.is_success() {
+            (DeploymentKind::NoOp, "same version as the one running")
+        } else {
+            (DeploymentKind::Release, "same version again after a failure")
+        };
+    }
+    let first_effect = |row: &Deployment| effective.iter().copied().find(|&j| same_version(&all[j].row, row)).map(|j| all[j].order());
+    if let (Some(returning), Some(replaced)) = (first_effect(&deployment.row), first_effect(&running.row)) {
+        if returning < replaced {
+            return (DeploymentKind::Rollback, "version ran before the one it replaces");
+        }
+    }
+    let repo = match &deployment.tip {
+        Tip::Commit(repo, _) | Tip::Listed(repo, _) => repo,
+        _ => return (DeploymentKind::Release, "another version"),
+    };
+    let brings_hotfix = deployment.brought.iter().any(|&node| !repo.is_merge(node) && repo.change_of(node).is_some_and(|change| change.is_hotfix));
+    if brings_hotfix {
+        (DeploymentKind::Hotfix, "brings a change labelled or branched as hotfix")
+    } else if !deployment.reverts.is_empty() {
+        (DeploymentKind::Revert, "brings a revert of a commit deployed there")
+    } else {
+        (DeploymentKind::Release, "another version")
+    }
+}

@@ -1,0 +1,336 @@
+//! Which deployments failed, why, since when that is known, and what ended it; and which deployment each incident belongs to
+//! (semantics 1.3–1.5, 7.29–7.37). Instants and evidence only: what has failed *by now* is the question's business.
+
+use super::deployments::{Classified, Tip};
+use crate::definitions::{AttributionScope, Definitions};
+use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, TestResult, Tier, Time};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// A deployment: its service and its index there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spot {
+    pub service: String,
+    pub index: usize,
+}
+
+/// One reason why a deployment failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// Index into the service's deployments.
+    pub index: usize,
+    pub reason: &'static str,
+    pub at: Time,
+    pub incident: Option<(Source, String)>,
+    pub resolved_at: Option<Time>,
+    /// What ended it, where no incident says so: an index into the same service.
+    pub remediation: Option<usize>,
+}
+
+/// A production incident and what it is charged to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    pub source: Source,
+    pub incident: Incident,
+    pub started_at: Time,
+    pub services: Vec<String>,
+    pub deployment: Option<Spot>,
+    pub rule: &'static str,
+}
+
+/// All deployments of a tenant by service.
+pub type Deployments = BTreeMap<String, Arc<Vec<Classified>>>;
+
+/// What a check after the deployment or the cluster said: service, environment, when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degraded {
+    pub service: String,
+    pub environment: String,
+    pub at: Time,
+}
+
+/// Finds a deployment by the id that others use for it.
+pub struct Register<'a> {
+    deployments: &'a Deployments,
+    by_id: HashMap<&'a str, Vec<Spot>>,
+}
+
+impl<'a> Register<'a> {
+    pub fn new(deployments: &'a Deployments) -> Self {
+        let mut by_id: HashMap<&str, Vec<Spot>> = HashMap::new();
+        for (service, all) in deployments {
+            for (index, deployment) in all.iter().enumerate() {
+                let ids = std::iter::once(&deployment.row.deployment_id).chain(&deployment.duplicates);
+                ids.for_each(|id| by_id.entry(id).or_default().push(Spot { service: service.clone(), index }));
+            }
+        }
+        Register { deployments, by_id }
+    }
+
+    pub fn at(&self, spot: &Spot) -> &'a Classified {
+        &self.deployments[&spot.service][spot.index]
+    }
+
+    /// The row of the same source, else the only row with that id, else none (semantics, 7.33).
+    pub fn find(&self, id: &str, source: &Source) -> Option<&Spot> {
+        let spots = self.by_id.get(id)?;
+        let mut of_source = spots.iter().filter(|spot| self.at(spot).source == *source);
+        match (of_source.next(), of_source.next()) {
+            (Some(only), None) => Some(only),
+            _ if spots.len() == 1 => spots.first(),
+            _ => None,
+        }
+    }
+
+    /// Production deployments of a service that took effect, in order.
+    fn effective(&self, service: &str) -> impl DoubleEndedIterator<Item = Spot> + use<'_, 'a> {
+        let service = service.to_owned();
+        let all = self.deployments.get(&service);
+        all.into_iter()
+            .flat_map(|all| all.iter().enumerate())
+            .filter(|(_, deployment)| deployment.tier == Tier::Production && deployment.took_effect)
+            .map(move |(index, _)| Spot { service: service.clone(), index })
+    }
+}
+
+/// The production incidents, duplicates left out, each with the deployment it belongs to.
+pub fn link_incidents(
+    incidents: &[(Source, Incident)],
+    register: &Register<'_>,
+    tier: &dyn Fn(&str) -> Tier,
+    definitions: &Definitions,
+) -> Vec<Link> {
+    let known: BTreeSet<(&Source, &str)> = incidents.iter().map(|(source, incident)| (source, incident.incident_id.as_str())).collect();
+    let known_ids: BTreeSet<&str> = known.iter().map(|(_, id)| *id).collect();
+    let mut links: Vec<Link> = incidents
+        .iter()
+        .filter(|(_, incident)| incident.environment.as_deref().is_none_or(|name| tier(name) == Tier::Production))
+        .filter(|(source, incident)| {
+            let original = incident.duplicate_of.as_deref();
+            !original.is_some_and(|id| known.contains(&(source, id)) || known_ids.contains(id))
+        })
+        .filter_map(|(source, incident)| {
+            let started_at = incident.started_at.or(incident.created_at)?;
+            let mut services = incident.services.clone().unwrap_or_default();
+            services.sort();
+            services.dedup();
+            let (deployment, rule) = attribute(source, incident, started_at, &services, register, definitions);
+            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule })
+        })
+        .collect();
+    links.sort_by(|a, b| (a.started_at, &a.incident.incident_id, &a.source).cmp(&(b.started_at, &b.incident.incident_id, &b.source)));
+    links
+}
+
+fn attribute(
+    source: &Source,
+    incident: &Incident,
+    started_at: Time,
+    services: &[String],
+    register: &Register<'_>,
+    definitions: &Definitions,
+) -> (Option<Spot>, &'static str) {
+    if let Some(id) = &incident.caused_by_deployment {
+        let spot = register.find(id, source).filter(|spot| {
+            let deployment = register.at(spot);
+            deployment.tier == Tier::Production && deployment.took_effect
+        });
+        return match spot {
+            Some(spot) => (Some(spot.clone()), "caused_by_deployment"),
+            None => (None, "unknown caused_by_deployment"),
+        };
+    }
+    if let Some(sha) = &incident.caused_by_sha {
+        let all: Vec<String> = register.deployments.keys().cloned().collect();
+        let among = if services.is_empty() { &all } else { services };
+        return match caused_by_commit(sha, among, register) {
+            Some(spot) => (Some(spot), "caused_by_sha"),
+            None => (None, "unknown caused_by_sha"),
+        };
+    }
+    let all: Vec<String> = register.deployments.keys().cloned().collect();
+    let among = match (services.is_empty(), definitions.attribution_scope) {
+        (false, _) => services,
+        (true, AttributionScope::Project) => &all,
+        (true, AttributionScope::Service) => return (None, "no service"),
+    };
+    let earliest = started_at.plus_seconds(-definitions.attribution_max_lag);
+    let mut candidates: Vec<Spot> = among
+        .iter()
+        .flat_map(|service| {
+            let recent = register.effective(service).rev();
+            let after = recent.skip_while(|spot| register.at(spot).finished_at() > Some(started_at));
+            after.take_while(|spot| register.at(spot).finished_at() >= Some(earliest)).collect::<Vec<_>>()
+        })
+        .collect();
+    if let Some(environment) = &incident.environment {
+        let is_there = |spot: &Spot| register.at(spot).row.environment == *environment;
+        if candidates.iter().any(is_there) {
+            candidates.retain(is_there);
+        }
+    }
+    match candidates.into_iter().max_by(|a, b| register.at(a).order().cmp(&register.at(b).order())) {
+        Some(spot) => (Some(spot), "latest_deployment"),
+        None => (None, "no deployment within the lag"),
+    }
+}
+
+/// The first production deployment of that commit, else the first whose history contains it.
+fn caused_by_commit(sha: &str, services: &[String], register: &Register<'_>) -> Option<Spot> {
+    let mut all: Vec<Spot> = services.iter().flat_map(|service| register.effective(service).collect::<Vec<_>>()).collect();
+    all.sort_by(|a, b| register.at(a).order().cmp(&register.at(b).order()));
+    let of_it = all.iter().find(|spot| {
+        let deployment = register.at(spot);
+        let named = deployment.row.sha.as_deref() == Some(sha);
+        named || matches!(&deployment.tip, Tip::Commit(repo, node) if repo.sha(*node) == sha)
+    });
+    if let Some(spot) = of_it {
+        return Some(spot.clone());
+    }
+    all.into_iter().find(|spot| match &register.at(spot).tip {
+        Tip::Commit(repo, tip) => repo.find(sha).is_some_and(|node| {
+            let mut reached = super::graph::Reached::default();
+            reached.close(repo, *tip);
+            reached.contains(node)
+        }),
+        Tip::Listed(repo, nodes) => repo.find(sha).is_some_and(|node| nodes.contains(&node)),
+        _ => false,
+    })
+}
+
+/// What the deployments of one service say of each other: rollbacks, hotfixes, reverts and failures that took effect.
+pub fn own_failures(all: &[Classified]) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let mut environments: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (i, deployment) in all.iter().enumerate().filter(|(_, deployment)| deployment.finished_at().is_some()) {
+        environments.entry(&deployment.row.environment).or_default().push(i);
+    }
+    for indices in environments.values() {
+        for (place, &i) in indices.iter().enumerate() {
+            let before = &indices[..place];
+            let Some(at) = all[i].finished_at() else { continue };
+            let failed_by = |reason, index| Failure { index, reason, at, incident: None, resolved_at: None, remediation: Some(i) };
+            match all[i].kind {
+                Some(DeploymentKind::Rollback) if all[i].took_effect => {
+                    failures.extend(rolled_back(all, before, i).map(|index| failed_by("rollback", index)));
+                }
+                Some(DeploymentKind::Hotfix) if all[i].took_effect => {
+                    let preceding = before.iter().rev().find(|&&j| all[j].took_effect && is_change(&all[j]));
+                    failures.extend(preceding.map(|&index| failed_by("hotfix", index)));
+                }
+                Some(DeploymentKind::Revert) if all[i].took_effect => {
+                    let brought = before.iter().filter(|&&j| all[j].brought.iter().any(|node| all[i].reverts.contains(node)));
+                    failures.extend(brought.map(|&index| failed_by("revert", index)));
+                }
+                _ => {}
+            }
+            if all[i].took_effect && all[i].row.outcome.is_some_and(Outcome::is_bad) {
+                let remediation = next_success(all, &indices[place + 1..]);
+                failures.push(Failure { index: i, reason: "outcome", at, incident: None, resolved_at: None, remediation });
+            }
+        }
+    }
+    failures
+}
+
+/// Neither the same again nor a way back: something that can have failed.
+fn is_change(deployment: &Classified) -> bool {
+    !matches!(deployment.kind, Some(DeploymentKind::NoOp | DeploymentKind::Rollback))
+}
+
+/// The first change after the rollback's target: that is what failed (semantics, 7.30).
+fn rolled_back(all: &[Classified], before: &[usize], rollback: usize) -> Option<usize> {
+    let effective: Vec<usize> = before.iter().copied().filter(|&j| all[j].took_effect).collect();
+    let target = effective.iter().rposition(|&j| super::deployments::same_version(&all[j].row, &all[rollback].row))?;
+    effective[target + 1..].iter().copied().find(|&j| is_change(&all[j]))
+}
+
+fn next_success(all: &[Classified], after: &[usize]) -> Option<usize> {
+    after.iter().copied().find(|&j| all[j].is_success())
+}
+
+/// Deployments that a check or the cluster's health condemned within the window after their finish (semantics, 7.32).
+pub fn verified_failures(
+    register: &Register<'_>,
+    tests: &[(Source, TestResult)],
+    degraded: &[Degraded],
+    definitions: &Definitions,
+) -> BTreeMap<String, Vec<Failure>> {
+    let mut failures: BTreeMap<String, Vec<Failure>> = BTreeMap::new();
+    let mut condemn = |spot: &Spot, reason, at: Time| {
+        let all = &register.deployments[&spot.service];
+        let deployment = &all[spot.index];
+        let Some(finished) = deployment.finished_at() else { return };
+        if !deployment.took_effect || at < finished || at > finished.plus_seconds(definitions.verify_window) {
+            return;
+        }
+        let later: Vec<usize> = (spot.index + 1..all.len()).filter(|&j| all[j].row.environment == deployment.row.environment).collect();
+        let remediation = next_success(all, &later);
+        let known = failures.entry(spot.service.clone()).or_default();
+        match known.iter_mut().find(|failure| failure.index == spot.index && failure.reason == reason) {
+            Some(failure) => failure.at = failure.at.min(at),
+            None => known.push(Failure { index: spot.index, reason, at, incident: None, resolved_at: None, remediation }),
+        }
+    };
+    for (source, test) in tests.iter().filter(|(_, test)| test.result.is_bad()) {
+        let Some(at) = test.started_at else { continue };
+        let spot = match &test.deployment_id {
+            Some(id) => register.find(id, source).cloned(),
+            None => last_finished(register, test.service.as_deref(), test.environment.as_deref(), at),
+        };
+        if let Some(spot) = spot {
+            condemn(&spot, "test", at);
+        }
+    }
+    for seen in degraded {
+        for spot in finished_within(register, &seen.service, &seen.environment, seen.at, definitions.verify_window) {
+            condemn(&spot, "degraded", seen.at);
+        }
+    }
+    failures
+}
+
+fn last_finished(register: &Register<'_>, service: Option<&str>, environment: Option<&str>, at: Time) -> Option<Spot> {
+    let (service, environment) = (service?, environment?);
+    let all = register.deployments.get(service)?;
+    let there = |i: &usize| all[*i].row.environment == environment && all[*i].finished_at().is_some_and(|finished| finished <= at);
+    (0..all.len()).rev().find(there).map(|index| Spot { service: service.to_owned(), index })
+}
+
+fn finished_within(register: &Register<'_>, service: &str, environment: &str, at: Time, window: i64) -> Vec<Spot> {
+    let Some(all) = register.deployments.get(service) else { return Vec::new() };
+    let there = |deployment: &Classified| {
+        deployment.row.environment == environment
+            && deployment.finished_at().is_some_and(|finished| finished <= at && at <= finished.plus_seconds(window))
+    };
+    (0..all.len()).filter(|&i| there(&all[i])).map(|index| Spot { service: service.to_owned(), index }).collect()
+}
+
+/// The failures that incidents stand for, by service.
+pub fn incident_failures(links: &[Link]) -> BTreeMap<String, Vec<Failure>> {
+    let mut failures: BTreeMap<String, Vec<Failure>> = BTreeMap::new();
+    for link in links {
+        if let Some(spot) = &link.deployment {
+            failures.entry(spot.service.clone()).or_default().push(Failure {
+                index: spot.index,
+                reason: "incident",
+                at: link.started_at,
+                incident: Some((link.source.clone(), link.incident.incident_id.clone())),
+                resolved_at: link.incident.resolved_at,
+                remediation: None,
+            });
+        }
+    }
+    failures
+}
+
+/// Deployments that incidents name as their fix, with the start of the incident: unplanned work (semantics, 7.41).
+pub fn fixes(links: &[Link], register: &Register<'_>) -> BTreeMap<String, BTreeMap<usize, Time>> {
+    let mut fixes: BTreeMap<String, BTreeMap<usize, Time>> = BTreeMap::new();
+    for link in links {
+        let Some(spot) = link.incident.fixed_by_deployment.as_deref().and_then(|id| register.find(id, &link.source)) else { continue };
+        let since = fixes.entry(spot.service.clone()).or_default().entry(spot.index).or_insert(link.started_at);
+        *since = (*since).min(link.started_at);
+    }
+    fixes
+}

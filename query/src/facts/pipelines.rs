@@ -1,0 +1,52 @@
+//! Pipeline runs, measured (semantics 1.9, 7.50–7.51).
+
+use crate::entities::Entities;
+use flowgauge_lake::model::facts::PipelineFact;
+use flowgauge_lake::model::{Job, Outcome, PipelineRun, Source, Table, Time};
+
+pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> PipelineFact {
+    let seen_at = [run.created_at, run.queued_at, run.started_at, run.finished_at].into_iter().flatten().min();
+    let ready_at = run.queued_at.or(if run.attempt == 1 { run.created_at } else { None });
+    let queue_seconds = ready_at.zip(run.started_at).map(|(ready, started)| started.seconds_since(ready));
+    let measured = run.started_at.zip(run.finished_at).map(|(started, finished)| finished.seconds_since(started));
+    let active_seconds = active_seconds(&run, source, entities);
+    PipelineFact {
+        source: source.as_str().to_owned(),
+        repo: run.repo,
+        pipeline: run.pipeline,
+        branch: run.branch,
+        result: run.result,
+        seen_at,
+        started_at: run.started_at,
+        finished_at: run.finished_at.filter(|_| run.result.is_some_and(Outcome::is_ended)),
+        queue_seconds,
+        duration_seconds: run.duration_seconds.or(measured),
+        active_seconds,
+        run_id: run.run_id,
+        attempt: run.attempt,
+    }
+}
+
+/// The time in which at least one job of the attempt ran.
+fn active_seconds(run: &PipelineRun, source: &Source, entities: &Entities) -> Option<f64> {
+    let mut spans: Vec<(Time, Time)> = entities
+        .with_first(Table::Job, &run.run_id)
+        .filter(|(_, stored)| stored.source() == source)
+        .map(|(_, stored)| super::entity::<Job>(stored.cells()))
+        .filter_map(|job| job.started_at.zip(job.finished_at).filter(|(from, to)| to >= from))
+        // Jobs of an earlier attempt ended before this one began.
+        .filter(|(_, to)| run.started_at.is_none_or(|started| *to >= started))
+        .collect();
+    spans.sort_unstable();
+    let (mut from, mut to) = *spans.first()?;
+    let mut seconds = 0.0;
+    for &(start, end) in &spans[1..] {
+        if start > to {
+            seconds += to.seconds_since(from);
+            (from, to) = (start, end);
+        } else {
+            to = to.max(end);
+        }
+    }
+    Some(seconds + to.seconds_since(from))
+}

@@ -1,0 +1,264 @@
+//! The answer of a question: the `series` of DESIGN section 7.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::facts::Facts;
+use crate::items::{self, Home, Item, Shape, What};
+use crate::question::Question;
+use crate::row::Row;
+use crate::stats::{self, Subject};
+use crate::time::{Cut, Time, buckets, seconds, show};
+use crate::world::World;
+
+/// Rule 4: below this many a value is `insufficient`.
+const MIN_N: usize = 5;
+
+/// What one series is made of.
+struct Series<'a> {
+    items: Vec<&'a Item>,
+    /// Rule 3: the earliest time of a row with these labels; none where no row has one.
+    connected: Option<Time>,
+    /// There is a row with these labels.
+    configured: bool,
+    has_incident_rows: bool,
+    shape: Shape,
+    is_failure_metric: bool,
+}
+
+pub fn answer(world: &World, q: &Question) -> Value {
+    let folded = world.folded();
+    let facts: &Facts = &world.facts(q.as_of);
+    let shape = items::shape(&q.metric);
+    let passes = |home: &Home| q.filters.iter().all(|(d, values)| home.get(d.as_str()).is_some_and(|v| values.contains(v)));
+    let base: Vec<(Home, Option<Time>)> = items::base(folded, q).into_iter().filter(|(home, _)| passes(home)).collect();
+    let mut items = items::items(folded, facts, q);
+    for item in &mut items {
+        item.homes.retain(passes);
+    }
+
+    let mut dimensions = q.by.clone();
+    dimensions.sort();
+    dimensions.dedup();
+    let mut all: BTreeSet<Vec<String>> = BTreeSet::new();
+    if dimensions.is_empty() {
+        all.insert(Vec::new()); // rule 6: exactly one series
+    }
+    for (home, _) in &base {
+        // Rule 6: deployment metrics by environment: production tier only; an explicit filter takes its place.
+        if items::is_deployment_metric(&q.metric) && dimensions.iter().any(|d| d == "environment") && !items::in_scope(home, q) {
+            continue;
+        }
+        let labels: Option<Vec<String>> = dimensions.iter().map(|d| home.get(d.as_str()).cloned()).collect();
+        all.extend(labels.filter(|l| !l.is_empty()));
+    }
+
+    let cuts = buckets(q);
+    let series = all.into_iter().map(|values| {
+        let labels: Vec<(&String, &String)> = dimensions.iter().zip(&values).collect();
+        let has = |home: &Home| labels.iter().all(|(d, v)| home.get(d.as_str()) == Some(v));
+        let rows: Vec<&(Home, Option<Time>)> = base.iter().filter(|(home, _)| has(home)).collect();
+        let series = Series {
+            items: items.iter().filter(|i| i.homes.iter().any(has)).collect(),
+            connected: rows.iter().filter_map(|r| r.1).min(),
+            configured: !rows.is_empty(),
+            has_incident_rows: facts.has_incident_rows,
+            shape,
+            is_failure_metric: ["change_fail_rate", "recovery_time"].contains(&q.metric.as_str()),
+        };
+        let labels: Map<String, Value> = labels.into_iter().map(|(d, v)| (d.clone(), json!(v))).collect();
+        json!({"labels": labels, "points": cuts.iter().map(|cut| series.point(cut)).collect::<Vec<_>>()})
+    });
+    Value::Array(series.collect())
+}
+
+/// A value with what stands beside it.
+#[derive(Default)]
+struct Measured {
+    value: Option<f64>,
+    n: usize,
+    fraction: Option<(f64, f64)>,
+    quantiles: Row,
+    ci: Value,
+}
+
+impl Series<'_> {
+    fn point(&self, cut: &Cut) -> Value {
+        let inside: Vec<&Item> = self.items.iter().copied().filter(|i| cut.has(i.at)).collect();
+        let measured = self.measure(cut, &inside);
+        let mut excluded: BTreeMap<&str, u64> = BTreeMap::new();
+        for item in &inside {
+            if let What::Excluded(reason) = item.what {
+                *excluded.entry(reason).or_default() += 1;
+            }
+        }
+        json!({
+            "start": show(cut.start),
+            "end": show(cut.end),
+            "partial": cut.partial,
+            "value": measured.value,
+            "n": measured.n,
+            "numerator": measured.fraction.map(|f| f.0),
+            "denominator": measured.fraction.map(|f| f.1),
+            "quantiles": measured.quantiles,
+            "ci": measured.ci,
+            "status": self.status(cut, &measured),
+            "coverage": self.coverage(&inside, &measured),
+            "excluded": excluded,
+        })
+    }
+
+    /// Rules 3 and 4.
+    fn status(&self, cut: &Cut, measured: &Measured) -> &'static str {
+        let over_time = matches!(self.shape, Shape::PerDay | Shape::PerAppDay | Shape::TimeShare);
+        match measured.value {
+            _ if cut.is_future() => "empty", // rule 1
+            _ if !self.configured => "not_configured",
+            Some(_) if over_time || measured.n >= MIN_N => "ok",
+            Some(_) => "insufficient",
+            None if measured.n > 0 && !over_time => "insufficient",
+            None => "empty",
+        }
+    }
+
+    /// Rule 54.
+    fn coverage(&self, inside: &[&Item], measured: &Measured) -> Option<f64> {
+        const MISSING: [&str; 7] = ["no_graph", "no_source_link", "no_commit_time", "no_files", "clock_skew", "no_start", "no_queue_time"];
+        let count = |what: &dyn Fn(&What) -> bool| inside.iter().filter(|i| what(&i.what)).count() as f64;
+        if self.is_failure_metric {
+            let attributed = count(&|w| matches!(w, What::Attributed));
+            let unattributed = count(&|w| matches!(w, What::Excluded("unattributed")));
+            return Some(match (self.has_incident_rows, attributed + unattributed) {
+                (false, _) => 0.0,
+                (true, 0.0) => 1.0,
+                (true, all) => attributed / all,
+            });
+        }
+        let missing = count(&|w| matches!(w, What::Excluded(r) if MISSING.contains(r)));
+        let counted = measured.n as f64;
+        if counted + missing == 0.0 { None } else { Some(counted / (counted + missing)) }
+    }
+
+    fn measure(&self, cut: &Cut, inside: &[&Item]) -> Measured {
+        if cut.is_future() {
+            return Measured::default(); // rule 1
+        }
+        match self.shape {
+            Shape::PerDay => self.per_day(cut, inside),
+            Shape::Ratio => ratio(inside),
+            Shape::Quantiles(names) => quantiles(inside, names),
+            Shape::Survival => survival(inside),
+            Shape::TimeShare => self.time_share(cut),
+            Shape::PerAppDay => self.per_app_day(cut, inside),
+        }
+    }
+
+    /// Section 1.1 and rules 3, 5 and 10: events per real elapsed day.
+    fn per_day(&self, cut: &Cut, inside: &[&Item]) -> Measured {
+        let n = events(inside);
+        let days = seconds(cut.from, cut.to) / 86400.0;
+        if n == 0 && self.connected.is_none_or(|t| t > cut.from) {
+            return Measured::default();
+        }
+        let (lo, hi) = stats::garwood(n);
+        Measured {
+            value: Some(n as f64 / days),
+            n,
+            fraction: Some((n as f64, days)),
+            ci: interval(Some(lo / days), Some(hi / days), "garwood"),
+            ..Measured::default()
+        }
+    }
+
+    /// The observed seconds in the bucket, those of live drift among them, and the applications observed.
+    fn observed(&self, cut: &Cut) -> (f64, f64, usize) {
+        let (mut live_seconds, mut all_seconds) = (0.0, 0.0);
+        let mut apps = BTreeSet::new();
+        for item in &self.items {
+            if let What::Observed { to, live, app } = &item.what {
+                let (from, to) = (item.at.max(cut.from), (*to).min(cut.to));
+                if from < to {
+                    apps.insert(app);
+                    all_seconds += seconds(from, to);
+                    live_seconds += if *live { seconds(from, to) } else { 0.0 };
+                }
+            }
+        }
+        (live_seconds, all_seconds, apps.len())
+    }
+
+    /// drift_ratio (section 1.8, rule 5).
+    fn time_share(&self, cut: &Cut) -> Measured {
+        let (live, all, n) = self.observed(cut);
+        if all == 0.0 {
+            return Measured::default();
+        }
+        Measured { value: Some(live / all), n, fraction: Some((live, all)), ..Measured::default() }
+    }
+
+    /// drift_episodes (rule 49): starts by observed app-days.
+    fn per_app_day(&self, cut: &Cut, inside: &[&Item]) -> Measured {
+        let n = events(inside);
+        let days = self.observed(cut).1 / 86400.0;
+        if days == 0.0 {
+            return Measured { n, ..Measured::default() };
+        }
+        Measured { value: Some(n as f64 / days), n, fraction: Some((n as f64, days)), ..Measured::default() }
+    }
+}
+
+fn events(inside: &[&Item]) -> usize {
+    inside.iter().filter(|i| matches!(i.what, What::Event)).count()
+}
+
+fn ratio(inside: &[&Item]) -> Measured {
+    let outcomes: Vec<bool> = inside.iter().filter_map(|i| if let What::Outcome(yes) = i.what { Some(yes) } else { None }).collect();
+    let (x, n) = (outcomes.iter().filter(|yes| **yes).count(), outcomes.len());
+    if n == 0 {
+        return Measured::default();
+    }
+    let (lo, hi) = stats::wilson(x, n);
+    Measured {
+        value: Some(x as f64 / n as f64),
+        n,
+        fraction: Some((x as f64, n as f64)),
+        ci: interval(Some(lo), Some(hi), "wilson"),
+        ..Measured::default()
+    }
+}
+
+/// Rule 9: every quantile whenever n >= 1; the value is p50.
+fn quantiles(inside: &[&Item], names: &[(&str, f64)]) -> Measured {
+    let mut values = Vec::new();
+    let mut clusters: BTreeSet<usize> = BTreeSet::new();
+    for item in inside {
+        if let What::Value { seconds, cluster } = item.what {
+            values.push(seconds);
+            clusters.insert(cluster);
+        }
+    }
+    if values.is_empty() {
+        return Measured::default();
+    }
+    values.sort_by(f64::total_cmp);
+    // Rule 8: order statistics only if every cluster has one value; the bootstrap is not worked out here.
+    let ranks = if clusters.len() == values.len() { stats::median_ranks(values.len()) } else { None };
+    let ci = ranks.map_or(Value::Null, |(r, s)| interval(Some(values[r - 1]), Some(values[s - 1]), "order_statistics"));
+    let quantiles = names.iter().map(|(name, p)| ((*name).to_owned(), json!(stats::quantile(&values, *p)))).collect();
+    Measured { value: Some(stats::quantile(&values, 0.5)), n: values.len(), quantiles, ci, ..Measured::default() }
+}
+
+/// Rule 65: the Kaplan-Meier median and no quantile.
+fn survival(inside: &[&Item]) -> Measured {
+    let subjects: Vec<Subject> = inside.iter().filter_map(|i| if let What::Subject(s) = i.what { Some(s) } else { None }).collect();
+    if subjects.is_empty() {
+        return Measured::default();
+    }
+    let found = stats::kaplan_meier(&subjects);
+    Measured { value: found.median, n: subjects.len(), ci: interval(found.lo, found.hi, "kaplan_meier"), ..Measured::default() }
+}
+
+fn interval(lo: Option<f64>, hi: Option<f64>, method: &str) -> Value {
+    json!({"lo": lo, "hi": hi, "method": method})
+}

@@ -1,0 +1,64 @@
+//! What follows from the rows of a world at one `as_of`.
+
+use std::collections::BTreeMap;
+
+use crate::deployments::{self, Deployment};
+use crate::drift::{self, Drift};
+use crate::failures::{self, Failure, Incident};
+use crate::fold::fold;
+use crate::graph::Graph;
+use crate::pipelines::{self, Attempt};
+use crate::row::Row;
+use crate::time::Time;
+
+/// The folded rows, whatever `as_of` is.
+pub struct Folded {
+    tables: BTreeMap<String, Vec<Row>>,
+    pub graph: Graph,
+}
+
+impl Folded {
+    pub fn new(tables: &BTreeMap<String, Vec<Row>>) -> Folded {
+        let folded = |table: &str| fold(table, tables.get(table).map_or(&[][..], Vec::as_slice));
+        let graph = Graph::new(&folded("commits"), &folded("changes"), &folded("artifacts"), &folded("services"));
+        let kept = ["deployments", "incidents", "pipeline_runs", "gitops_observations", "test_results"];
+        Folded { tables: kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect(), graph }
+    }
+
+    pub fn rows(&self, table: &str) -> &[Row] {
+        &self.tables[table]
+    }
+}
+
+pub struct Facts {
+    /// In the order of rule 16.
+    pub deployments: Vec<Deployment>,
+    /// Of each deployment, in its place.
+    pub failures: Vec<Failure>,
+    /// Of each deployment: an incident names it as its fix (rule 41).
+    pub is_fix: Vec<bool>,
+    pub incidents: Vec<Incident>,
+    /// Rule 11: there is an `incidents` row.
+    pub has_incident_rows: bool,
+    pub attempts: Vec<Attempt>,
+    pub drift: Drift,
+}
+
+impl Facts {
+    pub fn new(folded: &Folded, as_of: Time) -> Facts {
+        let deployments = deployments::derive(folded.rows("deployments"), &folded.graph, as_of);
+        let incidents = failures::incidents(folded.rows("incidents"), &deployments, as_of);
+        let (tests, observations) = (folded.rows("test_results"), folded.rows("gitops_observations"));
+        let failures = failures::failures(&deployments, &incidents, tests, observations, as_of);
+        let fixes = failures::fixes(&incidents, &deployments);
+        Facts {
+            is_fix: (0..deployments.len()).map(|i| fixes.contains(&i)).collect(),
+            failures,
+            has_incident_rows: folded.rows("incidents").iter().any(|r| failures::exists(r, as_of)),
+            incidents,
+            attempts: pipelines::attempts(folded.rows("pipeline_runs"), as_of),
+            drift: drift::derive(observations, as_of),
+            deployments,
+        }
+    }
+}
