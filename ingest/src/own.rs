@@ -2,9 +2,7 @@
 
 use crate::provider::NormaliseError;
 use bytes::Bytes;
-use flowgauge_lake::model::{
-    EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json,
-};
+use flowgauge_lake::model::{EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json};
 
 /// The kind of raw events that hold rows of our own schema.
 pub const OWN_KIND: &str = "flowgauge";

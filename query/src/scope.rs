@@ -11,7 +11,7 @@ use crate::facts::{Facts, ServiceFacts};
 use crate::metric::{Family, Metric, Population};
 use crate::question::{Dimension, Question, Tiers};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use flowgauge_lake::model::{DeploymentKind, Outcome, Tier, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -152,6 +152,9 @@ impl<'a> Builder<'a> {
             if !belongs {
                 continue;
             }
+            if deployment.finished_at().is_some_and(|at| !self.exists(at)) {
+                continue;
+            }
             let first = [deployment.row.created_at, deployment.row.started_at, deployment.row.finished_at].into_iter().flatten().min();
             let labels = self.deployment_labels(service, environment);
             let series = self.configured(&labels);
@@ -174,13 +177,15 @@ impl<'a> Builder<'a> {
                 self.single_deployments(service, all, &rows);
                 continue;
             }
-            // Split by environment nothing is merged across environments.
-            let mut groups: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+            // Split or filtered by environment nothing is merged across environments.
+            let apart = self.question.filters.contains_key(&Dimension::Environment);
+            let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
             for &i in &rows {
-                let key = self.key(&self.deployment_labels(service, &all[i].row.environment));
-                groups.entry(key).or_default().push(i);
+                let environment = all[i].row.environment.as_str();
+                let key = self.key(&self.deployment_labels(service, environment));
+                groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
             }
-            for (key, rows) in groups {
+            for ((key, _), rows) in groups {
                 self.left_out(&key, all, &rows, population);
                 let is_in = |i: &usize| match population {
                     Population::Counted => all[*i].is_release(),
@@ -465,6 +470,9 @@ impl<'a> Builder<'a> {
         for (number, (key, data)) in self.series.into_iter().enumerate() {
             let number = number as i64;
             rows.push(ScopeRow { what: "series", series: number, at: data.connected_at, ..ScopeRow::default() });
+            if self.facts.incident_rows > 0 {
+                rows.push(ScopeRow { what: "incident_source", series: number, ..ScopeRow::default() });
+            }
             rows.extend(data.rows.into_iter().map(|row| ScopeRow { series: number, ..row }));
             let labels = self.question.by.iter().copied().zip(key).collect();
             series.push(Series { labels, is_configured: data.is_configured });
@@ -473,9 +481,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-pub fn timestamp() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-}
 
 fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
     let texts = |get: fn(&ScopeRow) -> Option<&'static str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as ArrayRef;

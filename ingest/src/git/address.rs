@@ -37,8 +37,7 @@ fn options() -> gix::open::Options {
 }
 
 fn open_folder(path: &Path) -> Result<gix::Repository, GitError> {
-    gix::open_opts(path, options())
-        .map_err(|error| GitError::Open { path: path.display().to_string(), reason: error.to_string() })
+    gix::open_opts(path, options()).map_err(|error| GitError::Open { path: path.display().to_string(), reason: error.to_string() })
 }
 
 fn fetch(mut url: Url, into: &Path) -> Result<gix::Repository, GitError> {

@@ -71,9 +71,7 @@ impl<'r> Reader<'r> {
 fn path(change: Change) -> Option<String> {
     let (is_folder, path) = match change {
         Change::Addition { entry_mode, path, .. } | Change::Deletion { entry_mode, path, .. } => (entry_mode.is_tree(), path),
-        Change::Modification { entry_mode, previous_entry_mode, path, .. } => {
-            (entry_mode.is_tree() && previous_entry_mode.is_tree(), path)
-        }
+        Change::Modification { entry_mode, previous_entry_mode, path, .. } => (entry_mode.is_tree() && previous_entry_mode.is_tree(), path),
     };
     (!is_folder).then(|| path.to_string())
 }

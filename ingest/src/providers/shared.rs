@@ -62,6 +62,11 @@ pub(crate) fn filled(text: impl Into<String>) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+/// The name of an event, no longer than counters want to see of an unknown one.
+pub(crate) fn event_name(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
 /// A commit id as rows hold it: lower-case hex. 40 (or 64) zeros are no commit, and neither is anything else.
 pub(crate) fn sha(text: &str) -> Option<String> {
     let sha = text.trim().to_ascii_lowercase();

@@ -132,7 +132,8 @@ fn bad(proof: &Proof) -> Vec<(String, Pairs, Vec<u8>)> {
     headers("a wrong one after", vec![(header.clone(), good.clone()), (header, changed(0))]);
     if matches!(proof, Proof::Signature { .. }) {
         // Blanks around a token are no part of it; a signature stands alone.
-        for (what, blank) in [("with a blank", " "), ("with a tab", "\t"), ("with a line break", "\n"), ("with a carriage return", "\r\n")] {
+        for (what, blank) in [("with a blank", " "), ("with a tab", "\t"), ("with a line break", "\n"), ("with a carriage return", "\r\n")]
+        {
             headers(what, vec![(proof.header().to_owned(), format!("{good}{blank}"))]);
             headers(what, vec![(proof.header().to_owned(), format!("{blank}{good}"))]);
         }
@@ -241,7 +242,13 @@ fn several_signatures_of_pagerduty() {
         assert_eq!(check(taken.clone()), Ok(()), "{taken}");
     }
     let second_version = good.replacen("v1", "v2", 1);
-    for refused in [format!("{bad},{bad}"), second_version, format!("{bad};{good}"), format!("{bad}{good}"), [vec![bad; 8], vec![good]].concat().join(",")] {
+    for refused in [
+        format!("{bad},{bad}"),
+        second_version,
+        format!("{bad};{good}"),
+        format!("{bad}{good}"),
+        [vec![bad; 8], vec![good]].concat().join(","),
+    ] {
         assert!(check(refused.clone()).is_err(), "{refused}");
     }
 }

@@ -39,10 +39,8 @@ fn every_fixture_gives_the_rows_beside_it() {
 #[test]
 fn every_declared_event_has_a_fixture_and_every_fixture_is_of_a_declared_event() {
     for provider in ALL {
-        let names: Vec<String> = fixtures(*provider)
-            .into_iter()
-            .map(|fixture| provider.event_name(&raw(*provider, fixture.headers, fixture.body)))
-            .collect();
+        let names: Vec<String> =
+            fixtures(*provider).into_iter().map(|fixture| provider.event_name(&raw(*provider, fixture.headers, fixture.body))).collect();
         assert!(!provider.events().is_empty(), "{} declares no event", provider.kind());
         for event in provider.events() {
             assert!(names.iter().any(|name| name == event), "{}: no fixture of `{event}`", provider.kind());

@@ -33,7 +33,11 @@ impl Writer {
     }
 
     fn commit(&self, message: &str, at: i64, author: (&str, &str), parents: &[ObjectId], files: &[(&str, &str)]) -> ObjectId {
-        let by = |(name, email): (&str, &str), seconds| Signature { name: name.into(), email: email.into(), time: gix::date::Time::new(seconds, 7200) };
+        let by = |(name, email): (&str, &str), seconds| Signature {
+            name: name.into(),
+            email: email.into(),
+            time: gix::date::Time::new(seconds, 7200),
+        };
         let commit = gix::objs::Commit {
             tree: self.tree(files),
             parents: parents.iter().copied().collect(),
@@ -74,7 +78,13 @@ fn sample(folder: &Path) -> Sample {
     let rename = w.commit("Move", 2000, INES, &[root], &[("README.md", "hi"), ("src/core.rs", "a")]);
     let side = w.commit("Side\n\nMore words.", 3000, INES, &[root], &[("README.md", "hi"), ("src/lib.rs", "a"), ("docs/a.md", "d")]);
     let merge = w.commit("Merge", 4000, INES, &[rename, side], &[("README.md", "hi"), ("src/core.rs", "a"), ("docs/a.md", "d")]);
-    let bump = w.commit(&format!("Bump{}", "é".repeat(4000)), 5000, BOT, &[merge], &[("README.md", "hi"), ("src/core.rs", "b"), ("docs", "now a file")]);
+    let bump = w.commit(
+        &format!("Bump{}", "é".repeat(4000)),
+        5000,
+        BOT,
+        &[merge],
+        &[("README.md", "hi"), ("src/core.rs", "b"), ("docs", "now a file")],
+    );
     w.point("refs/heads/main", merge);
     w.0.tag("v1", bump, gix::objs::Kind::Commit, None, "first", gix::refs::transaction::PreviousValue::Any).expect("a tag");
     w.point("refs/tags/just-a-file", w.0.write_blob("no commit").expect("a blob").detach());

@@ -1,6 +1,6 @@
 //! Bytes from outside never make a reader panic: random JSON, and fixtures that were cut, flipped or twisted.
 
-use crate::support::{fixtures, normalise, raw, rules};
+use crate::support::{Fixture, normalise, raw, rules};
 use bytes::Bytes;
 use flowgauge_ingest::providers::{ALL, pagerduty};
 use flowgauge_ingest::{Headers, Normaliser, Provider, Secrets, Webhook, own_event, own_lines};
@@ -8,6 +8,8 @@ use flowgauge_lake::model::{Source, Table, Tenant, Time};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
@@ -50,9 +52,40 @@ fn tree() -> impl Strategy<Value = Value> {
 fn member() -> impl Strategy<Value = String> {
     prop_oneof![
         select(vec![
-            "event", "event_type", "data", "id", "type", "action", "repository", "pull_request", "workflow_run", "workflow_job", "deployment",
-            "deployment_status", "issue", "labels", "commits", "ref", "after", "before", "package", "object_kind", "object_attributes", "project",
-            "builds", "metadata", "spec", "status", "operationState", "app", "name", "full_name", "number", "state", "created_at", "environment",
+            "event",
+            "event_type",
+            "data",
+            "id",
+            "type",
+            "action",
+            "repository",
+            "pull_request",
+            "workflow_run",
+            "workflow_job",
+            "deployment",
+            "deployment_status",
+            "issue",
+            "labels",
+            "commits",
+            "ref",
+            "after",
+            "before",
+            "package",
+            "object_kind",
+            "object_attributes",
+            "project",
+            "builds",
+            "metadata",
+            "spec",
+            "status",
+            "operationState",
+            "app",
+            "name",
+            "full_name",
+            "number",
+            "state",
+            "created_at",
+            "environment",
         ])
         .prop_map(str::to_owned),
         "[a-z_]{1,8}",
@@ -74,11 +107,21 @@ fn read(provider: &dyn Provider, headers: &[(String, String)], body: &[u8]) {
     }
 }
 
+/// The provider's fixtures, read once.
+fn fixtures(provider: &dyn Provider) -> &'static [Fixture] {
+    static FIXTURES: LazyLock<HashMap<&'static str, Vec<Fixture>>> =
+        LazyLock::new(|| ALL.iter().map(|provider| (provider.kind(), crate::support::fixtures(*provider))).collect());
+    &FIXTURES[provider.kind()]
+}
+
 /// The headers under which a provider's events come: of each fixture that has some, else the names of its events.
 fn headers_of(provider: &dyn Provider) -> Vec<Vec<(String, String)>> {
-    let mut headers: Vec<_> = fixtures(provider).into_iter().map(|fixture| fixture.headers).filter(|headers| !headers.is_empty()).collect();
+    let mut headers: Vec<_> =
+        fixtures(provider).iter().map(|fixture| fixture.headers.clone()).filter(|headers| !headers.is_empty()).collect();
     let event_header = provider.kept_headers().iter().find(|name| name.contains("event"));
-    headers.extend(event_header.iter().flat_map(|name| provider.events().iter().map(|event| vec![((**name).to_owned(), (*event).to_owned())])));
+    headers.extend(
+        event_header.iter().flat_map(|name| provider.events().iter().map(|event| vec![((**name).to_owned(), (*event).to_owned())])),
+    );
     headers.push(Vec::new());
     headers
 }

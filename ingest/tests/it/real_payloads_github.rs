@@ -37,9 +37,8 @@ fn every_file_gives_what_it_says_with_its_headers_or_without() {
 fn a_form_says_the_same_as_json() {
     for (file, event, _) in FILES {
         let Some(json) = body("github", file) else { return };
-        let form: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("payload", &String::from_utf8_lossy(&json))
-            .finish();
+        let form: String =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &String::from_utf8_lossy(&json)).finish();
         let form = raw(&Github, vec![("x-github-event".to_owned(), (*event).to_owned())], form);
         assert_eq!(normalise(&Github, &form).ok(), rows(&Github, file, Vec::new()), "{file}");
     }

@@ -5,6 +5,7 @@
 //! only after a restart.
 
 mod codec;
+mod torn;
 mod writer;
 
 use crate::LakeError;
@@ -113,8 +114,8 @@ impl Journal {
         accepted: std_mpsc::Sender<Accepted>,
         floor: u64,
     ) -> Result<Journal, LakeError> {
-        let database =
-            Database::builder(folder.journal()).manual_journal_persist(true).open().map_err(LakeError::journal)?;
+        let path = folder.journal();
+        let database = torn::open(&path, || Database::builder(&path).manual_journal_persist(true).open())?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(LakeError::journal);
         let store = Store {
             events: keyspace("events")?,
@@ -269,3 +270,6 @@ impl JournalView {
 fn read(seq: u64, bytes: &[u8]) -> Result<RawEvent, LakeError> {
     codec::decode(&bytes::Bytes::copy_from_slice(bytes)).ok_or_else(|| LakeError::Journal(format!("event {seq} is spoiled")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,8 @@ select s.series, b.bucket,
     coalesce(e.episodes, 0) as n,
     case when o.days > 0 then cast(coalesce(e.episodes, 0) as double) end as numerator,
     o.days as denominator,
-    garwood(coalesce(e.episodes, 0), o.days)['lo'] as ci_lo, garwood(coalesce(e.episodes, 0), o.days)['hi'] as ci_hi,
-    'garwood' as ci_method,
+    cast(null as double) as ci_lo, cast(null as double) as ci_hi,
+    'none' as ci_method,
     coverage(coalesce(e.episodes, 0), 0) as coverage
 from scope s
 cross join buckets b

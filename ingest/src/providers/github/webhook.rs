@@ -35,7 +35,7 @@ pub fn document(raw: &RawEvent) -> Result<Cow<'_, [u8]>, NormaliseError> {
 /// The event's name: the header's, or what the members of the document tell (a recorded delivery may have lost its headers).
 pub fn event_name(raw: &RawEvent) -> String {
     if let Some(name) = raw.header(EVENT) {
-        return name.to_owned();
+        return shared::event_name(name);
     }
     let members = document(raw).and_then(|document| shared::json::<Members>(&document)).unwrap_or_default();
     members.event().to_owned()

@@ -151,7 +151,7 @@ mod tests {
         let good = signature(KEY, "msg_1", "1780000100");
         let several = format!("v1,{} {good}", STANDARD.encode([0; 32]));
         let whsec = whsec();
-        let signed = |id, timestamp, signature| {
+        let signed = |id: &str, timestamp: &str, signature: &str| {
             check(&[&whsec], &[("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)])
         };
         assert_eq!(signed("msg_1", "1780000100", &good), None);

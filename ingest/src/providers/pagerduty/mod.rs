@@ -64,7 +64,7 @@ impl Provider for Pagerduty {
 
     fn event_name(&self, raw: &RawEvent) -> String {
         let message = shared::json::<payload::Message>(&raw.body).ok();
-        message.and_then(|message| message.event?.event_type).unwrap_or_else(|| "unknown".to_owned())
+        shared::event_name(message.and_then(|message| message.event?.event_type).as_deref().unwrap_or("unknown"))
     }
 
     fn normalise(&self, raw: &RawEvent, _rules: &Rules) -> Result<Vec<Observation>, NormaliseError> {

@@ -2,7 +2,7 @@
 
 use super::payload::{Event, Incident, Message};
 use crate::provider::NormaliseError;
-use crate::providers::shared::{filled, json, need};
+use crate::providers::shared::{event_name, filled, json, need};
 use flowgauge_lake::model::{Incident as Row, Observation, Time};
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub fn normalise(body: &[u8]) -> Result<Vec<Observation>, NormaliseError> {
     match name.split_once('.') {
         Some(("incident", change)) => incident_event(event, change),
         Some(("service", _)) | Some(("pagey", "ping")) => Ok(Vec::new()),
-        _ => Err(NormaliseError::UnknownEvent(name)),
+        _ => Err(NormaliseError::UnknownEvent(event_name(&name))),
     }
 }
 

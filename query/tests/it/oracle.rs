@@ -1,0 +1,159 @@
+//! The product against the oracle on random worlds. The oracle shares no code with the product (a test reads its manifest).
+
+use flowgauge_lake::model::{EventId, Row, Source, Table, Tenant as TenantId, Time, row_from_json};
+use flowgauge_oracle::{Bucket, Question as Asked, World, answer};
+use flowgauge_query::catalogue::CatalogueConfig;
+use flowgauge_query::definitions::Definitions;
+use flowgauge_query::facts::{Facts, Tenant};
+use flowgauge_query::question::{Display, Question};
+use serde_json::Value;
+use std::sync::Arc;
+
+fn micros(at: chrono::DateTime<chrono::Utc>) -> Time {
+    Time::from_micros(at.timestamp_micros())
+}
+
+fn rows(world: &World) -> Vec<(Table, Row)> {
+    let mut rows = Vec::new();
+    for (name, table_rows) in world.tables() {
+        let table = Table::parse(name).expect("the oracle writes public tables");
+        for row in table_rows {
+            let observation = row_from_json(table, &Value::Object(row.clone())).expect("the oracle writes the public schema");
+            rows.push((
+                table,
+                Row {
+                    tenant: TenantId::default(),
+                    source: observation.source.unwrap_or_else(|| Source::new("import")),
+                    ingested_at: Time::from_seconds(0),
+                    raw_event_id: EventId::default(),
+                    updated_at: observation.updated_at,
+                    cleared: observation.cleared,
+                    cells: observation.entity.into_cells(),
+                },
+            ));
+        }
+    }
+    rows
+}
+
+fn facts(rows: impl IntoIterator<Item = (Table, Row)>) -> Facts {
+    let mut tenant = Tenant::new(Arc::new(CatalogueConfig::default()), Arc::new(Definitions::default()));
+    for (table, row) in rows {
+        tenant.apply(table, row);
+    }
+    tenant.refresh()
+}
+
+fn question(asked: &Asked) -> Question {
+    let bucket = match asked.bucket {
+        Bucket::None => "none",
+        Bucket::Day => "day",
+        Bucket::Week => "week",
+        Bucket::Month => "month",
+    };
+    let mut parameters = vec![
+        ("from".to_owned(), asked.from.to_rfc3339()),
+        ("to".to_owned(), asked.to.to_rfc3339()),
+        ("as_of".to_owned(), asked.as_of.to_rfc3339()),
+        ("bucket".to_owned(), bucket.to_owned()),
+        ("tz".to_owned(), asked.tz.name().to_owned()),
+        ("by".to_owned(), asked.by.join(",")),
+        ("ci".to_owned(), "1".to_owned()),
+    ];
+    for (name, values) in &asked.filters {
+        parameters.extend(values.iter().map(|value| (name.clone(), value.clone())));
+    }
+    Question::parse(&asked.metric, &parameters, micros(asked.as_of), Display::default()).expect("the oracle asks what may be asked")
+}
+
+/// Where two answers differ, or `None`. Numbers may differ in the last digits.
+fn difference(path: &str, ours: &Value, theirs: &Value) -> Option<String> {
+    match (ours, theirs) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            let close = (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-3);
+            (!close).then(|| format!("{path}: {a} against {b}"))
+        }
+        (Value::String(a), Value::String(b)) if a != b => match (Time::parse(a), Time::parse(b)) {
+            (Some(x), Some(y)) if x == y => None,
+            _ => Some(format!("{path}: `{a}` against `{b}`")),
+        },
+        (Value::Array(a), Value::Array(b)) => {
+            if a.len() != b.len() {
+                return Some(format!("{path}: {} against {} items", a.len(), b.len()));
+            }
+            a.iter().zip(b).enumerate().find_map(|(i, (a, b))| difference(&format!("{path}[{i}]"), a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            names.into_iter().find_map(|name| match (a.get(name), b.get(name)) {
+                (Some(a), Some(b)) => difference(&format!("{path}.{name}"), a, b),
+                (found, _) => Some(format!("{path}.{name}: only {} has it", if found.is_some() { "the product" } else { "the oracle" })),
+            })
+        }
+        (a, b) => (a != b).then(|| format!("{path}: {a} against {b}")),
+    }
+}
+
+#[test]
+fn the_oracle_agrees_on_random_worlds() {
+    let worlds: u64 = std::env::var("FLOWGAUGE_ORACLE_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (mut questions, mut differences) = (0, Vec::new());
+    for seed in 0..worlds {
+        let world = World::random(seed);
+        let facts = facts(rows(&world));
+        for asked in Asked::random(seed, &world) {
+            questions += 1;
+            let question = question(&asked);
+            let found = runtime.block_on(flowgauge_query::run(&question, &facts, micros(asked.as_of))).expect("an answer");
+            let mut ours = serde_json::to_value(&found.series).expect("plain data");
+            for series in ours.as_array_mut().into_iter().flatten() {
+                for point in series["points"].as_array_mut().into_iter().flatten() {
+                    point.as_object_mut().expect("a point").remove("detail");
+                }
+            }
+            if let Some(difference) = difference("", &ours, &answer(&world, &asked)) {
+                differences.push(format!("seed {seed}, {} by {:?} {:?} {:?}: {difference}", asked.metric, asked.by, asked.filters, asked.bucket));
+            }
+        }
+    }
+    println!("{worlds} worlds, {questions} questions, {} differences", differences.len());
+    assert!(differences.is_empty(), "{} of {questions}:\n{}", differences.len(), differences[..differences.len().min(60)].join("\n"));
+}
+
+#[test]
+fn order_and_repetition_never_matter() {
+    for seed in 0..10 {
+        let rows = rows(&World::random(seed));
+        let straight = facts(rows.clone());
+        let mut shuffled: Vec<_> = rows.iter().chain(&rows).cloned().collect();
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        for i in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            shuffled.swap(i, (state >> 33) as usize % (i + 1));
+        }
+        // In pieces, as they would come in: what is kept up to date must equal what is built anew.
+        let mut tenant = Tenant::new(Arc::new(CatalogueConfig::default()), Arc::new(Definitions::default()));
+        for (i, (table, row)) in shuffled.into_iter().enumerate() {
+            tenant.apply(table, row);
+            if i % 97 == 0 {
+                tenant.refresh();
+            }
+        }
+        let pieces = tenant.refresh();
+        for &table in flowgauge_lake::model::facts::FactTable::ALL {
+            let (a, b) = (flowgauge_query::facts::fact_rows(&straight, table), flowgauge_query::facts::fact_rows(&pieces, table));
+            assert_eq!(a, b, "seed {seed}, {}", table.name());
+        }
+    }
+}
+
+#[test]
+fn the_oracle_stands_on_its_own() {
+    let manifest = include_str!("../../../tests/oracle/Cargo.toml");
+    for forbidden in ["flowgauge-", "datafusion", "arrow", "deltalake", "parquet"] {
+        let depends = manifest.lines().skip_while(|line| *line != "[dependencies]").any(|line| line.starts_with(forbidden));
+        assert!(!depends, "the oracle must not depend on {forbidden}");
+    }
+}
