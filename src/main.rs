@@ -1,1 +1,59 @@
-fn main(){}
+//! `flowgauge`: reads the command line and hands over. One file per subcommand under `commands/`.
+
+mod commands;
+mod exit;
+mod server_client;
+mod table;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Measures software delivery: takes in what pipelines, deployments, Argo CD and incidents say, answers with DORA metrics,
+/// pipeline analytics and GitOps drift.
+#[derive(Debug, Parser)]
+#[command(name = "flowgauge", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Takes in webhooks and serves pages, API and /metrics
+    Serve(commands::serve::Serve),
+    /// Loads the sample shop through the real receivers and serves it
+    Demo(commands::demo::Demo),
+    /// Takes in files named by table: deployments.ndjson, commits.csv, jobs.parquet
+    Import(commands::import::Import),
+    /// Brings history: `backfill git PATH_OR_URL`
+    Backfill(commands::backfill::Backfill),
+    /// Answers one question about a metric
+    Metric(commands::metric::Metric),
+    /// Runs one SQL statement that only reads
+    Query(commands::query::Query),
+    /// Reads the configuration and says what it means
+    CheckConfig(commands::check_config::CheckConfig),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::failed(&anyhow::Error::new(error).context("cannot start")),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(command) => command.run().await,
+            Command::Demo(command) => command.run().await,
+            Command::Import(command) => command.run().await,
+            Command::Backfill(command) => command.run().await,
+            Command::Metric(command) => command.run().await,
+            Command::Query(command) => command.run().await,
+            Command::CheckConfig(command) => command.run(),
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::failed(&error),
+    }
+}

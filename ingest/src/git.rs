@@ -40,7 +40,8 @@ pub struct History<'a> {
 }
 
 impl History<'_> {
-    /// Gives every commit that a branch or a tag leads to, in chunks, the newest first.
+    /// Gives every commit that a branch or a tag leads to, in chunks, the newest first. What is sent on as rows of our own
+    /// schema is read with clear names, since that end makes the pseudonyms.
     pub fn for_each_chunk<E: From<GitError>>(
         &self,
         people: &People,
@@ -82,6 +83,13 @@ impl History<'_> {
     fn unread(&self, error: gix::Error) -> GitError {
         GitError::Read { repo: self.repo.to_owned(), reason: error.to_string() }
     }
+}
+
+/// The address that a clone on this machine was made from.
+pub fn origin(folder: &str) -> Option<String> {
+    let repository = address::open(folder, Path::new("")).ok()?;
+    let remote = repository.find_remote("origin").ok()?;
+    remote.url(gix::remote::Direction::Fetch).map(|url| url.to_bstring().to_string())
 }
 
 /// The commits that branches, tags and a detached `HEAD` point to. Stashes and notes are nobody's history.

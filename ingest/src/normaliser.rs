@@ -17,7 +17,7 @@ impl Normaliser {
 
     pub fn normalise(&self, raw: &RawEvent) -> Result<Vec<Observation>, NormaliseError> {
         if raw.kind == own::OWN_KIND {
-            return own::normalise(raw);
+            return own::normalise(raw, &self.rules);
         }
         match providers::by_kind(&raw.kind) {
             Some(provider) => provider.normalise(raw, &self.rules),

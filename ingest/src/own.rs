@@ -1,8 +1,8 @@
 //! Our own schema as a source: rows of a public table as one JSON object or NDJSON, all or nothing, with line and column in errors.
 
-use crate::provider::NormaliseError;
+use crate::provider::{NormaliseError, Rules};
 use bytes::Bytes;
-use flowgauge_lake::model::{EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json};
+use flowgauge_lake::model::{Cell, EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json};
 
 /// The kind of raw events that hold rows of our own schema.
 pub const OWN_KIND: &str = "flowgauge";
@@ -55,21 +55,45 @@ fn rows(table: Table, body: &[u8]) -> Result<Vec<Observation>, OwnSchemaError> {
         let before = stream.byte_offset();
         let Some(value) = stream.next() else { break };
         let start = before + body[before..].iter().take_while(|b| b.is_ascii_whitespace()).count();
-        let line = 1 + body[..start.min(body.len())].iter().filter(|&&b| b == b'\n').count();
         let value = value.map_err(|error| OwnSchemaError::Json {
             line: error.line(),
             column: error.column(),
             message: error.to_string().split(" at line ").next().unwrap_or("not JSON").to_owned(),
         })?;
-        rows.push(row_from_json(table, &value).map_err(|error| OwnSchemaError::Row { line, error })?);
+        rows.push(row_from_json(table, &value).map_err(|error| OwnSchemaError::Row { line: line_of(body, start), error })?);
     }
     Ok(rows)
 }
 
-pub(crate) fn normalise(raw: &RawEvent) -> Result<Vec<Observation>, NormaliseError> {
-    let table = raw.header(TABLE_HEADER).unwrap_or_default();
-    let table = Table::parse(table).ok_or_else(|| NormaliseError::UnknownEvent(table.to_owned()))?;
-    rows(table, &raw.body).map_err(|error| NormaliseError::Malformed(error.to_string()))
+fn line_of(body: &[u8], offset: usize) -> usize {
+    1 + body[..offset.min(body.len())].iter().filter(|&&b| b == b'\n').count()
+}
+
+/// Columns that name a person.
+const PEOPLE: [&str; 4] = ["author", "actor", "initiated_by", "op_initiated_by"];
+
+pub(crate) fn normalise(raw: &RawEvent, rules: &Rules) -> Result<Vec<Observation>, NormaliseError> {
+    let name = raw.header(TABLE_HEADER).unwrap_or_default();
+    let table = Table::parse(name).ok_or_else(|| NormaliseError::UnknownEvent(name.to_owned()))?;
+    let mut rows = rows(table, &raw.body).map_err(|error| NormaliseError::Malformed(error.to_string()))?;
+    let people: Vec<usize> = PEOPLE.iter().filter_map(|column| table.spec().column(column)).collect();
+    if !people.is_empty() {
+        rows.iter_mut().for_each(|row| name_people(row, table, &people, rules));
+    }
+    Ok(rows)
+}
+
+/// Rows are sent with clear names; they are kept as the owner wants them, like those of every provider.
+fn name_people(row: &mut Observation, table: Table, columns: &[usize], rules: &Rules) {
+    let mut cells = row.entity.clone().into_cells();
+    for &column in columns {
+        if let Cell::Text(person) = &cells[column] {
+            cells[column] = Cell::Text(rules.people.name(person));
+        }
+    }
+    if let Some(entity) = table.entity(&cells) {
+        row.entity = entity;
+    }
 }
 
 #[cfg(test)]

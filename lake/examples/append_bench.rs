@@ -9,8 +9,8 @@ use flowgauge_lake::{Feed, FeedBatch, Lake, LakeOptions, Normalise, Normalised, 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 const BODY: usize = 2048;

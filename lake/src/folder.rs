@@ -28,12 +28,7 @@ impl DataFolder {
         refuse_newer(&path)?;
         fs::create_dir_all(&path).map_err(LakeError::folder(&path))?;
         let lock_path = path.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(LakeError::folder(&lock_path))?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(LakeError::folder(&lock_path))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
             rustix::io::Errno::WOULDBLOCK => LakeError::InUse(path.clone()),
             error => LakeError::folder(&lock_path)(error.into()),
@@ -108,8 +103,7 @@ impl DataFolder {
 /// A tenant's name as a file's: what is not plain is escaped, what is too long is hashed.
 fn file_name(name: &str) -> String {
     let plain = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-    let escaped: String =
-        name.bytes().map(|c| if plain(&c) { (c as char).to_string() } else { format!("%{c:02X}") }).collect();
+    let escaped: String = name.bytes().map(|c| if plain(&c) { (c as char).to_string() } else { format!("%{c:02X}") }).collect();
     if escaped.len() <= 200 { escaped } else { format!("%{}", hex::encode(Sha256::digest(name))) }
 }
 

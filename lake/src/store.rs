@@ -1,7 +1,7 @@
 //! The lake as others use it: append, ask, flush, close.
 
 use crate::LakeError;
-use crate::applier::{Applier, AppliedEvent, Feed, FeedBatch, Memory, Normalise};
+use crate::applier::{AppliedEvent, Applier, Feed, FeedBatch, Memory, Normalise};
 use crate::compact::CompactReport;
 use crate::flush::FlushReport;
 use crate::folder::DataFolder;
@@ -96,8 +96,18 @@ pub(crate) struct Inner {
 impl Lake {
     /// Opens the folder and feeds everything that is known: first the rows of the tables, then the events of the journal.
     pub async fn open(options: LakeOptions, normalise: Arc<dyn Normalise>, feed: Arc<dyn Feed>) -> Result<Lake, LakeError> {
+        Lake::open_with(options, |_| Ok(normalise), feed).await
+    }
+
+    /// As `open`, with a normaliser that needs something of the folder (a tenant's key).
+    pub async fn open_with(
+        options: LakeOptions,
+        normalise: impl FnOnce(&DataFolder) -> Result<Arc<dyn Normalise>, LakeError>,
+        feed: Arc<dyn Feed>,
+    ) -> Result<Lake, LakeError> {
         let path = options.path.clone();
         let folder = Arc::new(blocking(move || DataFolder::open(&path)).await?);
+        let normalise = normalise(&folder)?;
         let tables = Tables::open(&folder.tables()).await?;
         let stored = tables.committed().await?;
         let (raw_committed, files) = {
@@ -141,7 +151,9 @@ impl Lake {
         });
         let weak = Arc::downgrade(&inner);
         let run = move || {
-            if !applier.run(&waiting) && let Some(inner) = weak.upgrade() {
+            if !applier.run(&waiting)
+                && let Some(inner) = weak.upgrade()
+            {
                 inner.journal.fail("what was stored could not be taken in; restart flowgauge".into());
             }
         };

@@ -158,26 +158,29 @@ fn beyond_a_shallow_edge_nothing_is_known() {
 }
 
 #[test]
-fn people_are_pseudonyms_and_chunks_read_as_our_own_schema() {
+fn a_chunk_sent_as_our_own_schema_gives_the_rows_that_a_reader_with_pseudonyms_gives() {
     let folder = tempfile::tempdir().expect("a folder");
     sample(folder.path());
-    let people = People::Pseudonym(b"a tenant's key".to_vec());
-    let mut chunks: Vec<Vec<Observation>> = Vec::new();
     let address = folder.path().to_str().expect("a plain path");
-    history(Path::new("unused"), address)
-        .for_each_chunk(&people, |chunk| {
+    let chunks = |people: &People| {
+        let mut chunks: Vec<Vec<Observation>> = Vec::new();
+        let read = history(Path::new("unused"), address).for_each_chunk(people, |chunk| {
             chunks.push(chunk);
             Ok::<(), GitError>(())
-        })
-        .expect("a history");
-    assert_eq!(chunks.len(), 1);
-    let lines = own_lines(&chunks[0]);
-    assert!(!String::from_utf8_lossy(&lines).contains("ines"), "a clear name");
+        });
+        read.expect("a history");
+        chunks
+    };
+    let people = People::Pseudonym(b"a tenant's key".to_vec());
+    let (clear, pseudonyms) = (chunks(&People::Clear), chunks(&people));
+    assert_eq!((clear.len(), pseudonyms.len()), (1, 1));
+    assert!(!String::from_utf8_lossy(&own_lines(&pseudonyms[0])).contains("ines"), "a clear name");
+    let lines = own_lines(&clear[0]);
     assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), 5);
     let event = own_event(Tenant::default(), Source::new("backfill"), Table::Commit, lines, Time::default()).expect("rows of ours");
     assert_eq!(event.kind, OWN_KIND);
     let rules = flowgauge_ingest::Rules { people, incident_labels: Vec::new() };
-    assert_eq!(flowgauge_ingest::Normaliser::new(rules).normalise(&event).expect("rows"), chunks[0]);
+    assert_eq!(flowgauge_ingest::Normaliser::new(rules).normalise(&event).expect("rows"), pseudonyms[0]);
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub fn import_files(path: &Path) -> Result<Vec<(Table, PathBuf)>, ImportError> {
     }
     let mut files = Vec::new();
     let mut slip = None;
-    let mut names: Vec<PathBuf> = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()).map_err(unreadable)?;
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()).map_err(unreadable)?;
     names.sort();
     for file in names {
         match named(&file) {

@@ -1,6 +1,6 @@
 use super::*;
-use arrow::array::{ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray};
 use ::parquet::arrow::ArrowWriter;
+use arrow::array::{ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray};
 use std::sync::Arc;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -87,16 +87,28 @@ fn errors_name_the_place_and_what_was_meant() {
         (vec![("deployment.json", "")], "deployment.json", "did you mean `deployments`?"),
         (vec![("deployments.xml", "")], "deployments.xml", "is not named by a table"),
         (vec![], "jobs.csv", "cannot be read"),
-        (vec![("jobs.ndjson", &format!("{good}\n\n{{\"run_id\":\"1\",\n\"job\":3}}"))], "jobs.ndjson", "line 3: unknown column `job` in `jobs`"),
+        (
+            vec![("jobs.ndjson", &format!("{good}\n\n{{\"run_id\":\"1\",\n\"job\":3}}"))],
+            "jobs.ndjson",
+            "line 3: unknown column `job` in `jobs`",
+        ),
         (vec![("jobs.ndjson", &format!("{good}\n{{\"run_id\":\"1\",]"))], "jobs.ndjson", "line 2, column 15: "),
-        (vec![("jobs.json", &format!("[{good},\n {good},\n  {{\"run_id\":\"1\"}}]"))], "jobs.json", "line 3: column `job_id` of `jobs` is missing"),
+        (
+            vec![("jobs.json", &format!("[{good},\n {good},\n  {{\"run_id\":\"1\"}}]"))],
+            "jobs.json",
+            "line 3: column `job_id` of `jobs` is missing",
+        ),
         (vec![("jobs.json", &format!("[{good},\n {good} {good}]"))], "jobs.json", "line 2, column 30: expected `,` or `]`"),
         (vec![("jobs.json", &format!("[{good},\n {good}"))], "jobs.json", "line 2, column 29: "),
         (vec![("jobs.json", &format!("[\n  {{\"run_id\" 5}}"))], "jobs.json", "line 2, column 13: expected `:`"),
         (vec![("jobs.csv", "run_id,job_idd\n")], "jobs.csv", "unknown column `job_idd` in `jobs`, did you mean `job_id`?"),
         (vec![("jobs.csv", "run_id,tenant\n")], "jobs.csv", "`tenant` is set by Flowgauge"),
         (vec![("jobs.csv", "run_id,run_id\n")], "jobs.csv", "`run_id` is there twice"),
-        (vec![("jobs.csv", "run_id,job_id,attempt\n1,\"a\nb\",1\n1,2,x\n")], "jobs.csv", "line 4: column `attempt`: expected int64, found `x`"),
+        (
+            vec![("jobs.csv", "run_id,job_id,attempt\n1,\"a\nb\",1\n1,2,x\n")],
+            "jobs.csv",
+            "line 4: column `attempt`: expected int64, found `x`",
+        ),
         (vec![("jobs.csv", "run_id,job_id\n1,2,3\n")], "jobs.csv", "jobs.csv"),
         (vec![("jobs.parquet", "PAR1")], "jobs.parquet", "jobs.parquet"),
     ] {

@@ -115,7 +115,8 @@ impl Journal {
         floor: u64,
     ) -> Result<Journal, LakeError> {
         let path = folder.journal();
-        let database = torn::open(&path, || Database::builder(&path).manual_journal_persist(true).open())?;
+        torn::mend(&path)?;
+        let database = Database::builder(&path).manual_journal_persist(true).open().map_err(LakeError::journal)?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(LakeError::journal);
         let store = Store {
             events: keyspace("events")?,
@@ -130,10 +131,7 @@ impl Journal {
         let state = Arc::new(State { acknowledged: AtomicU64::new(last), ..State::default() });
         let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
         let writer = writer::Writer { store: store.clone(), state: state.clone(), durability, accepted, last };
-        let thread = std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || writer.run(waiting))
-            .map_err(LakeError::journal)?;
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(waiting)).map_err(LakeError::journal)?;
         let backlog_limit = i64::try_from(backlog_limit).unwrap_or(i64::MAX);
         Ok(Journal { store, state, backlog_limit, requests: Mutex::new(Some(requests)), writer: Mutex::new(Some(thread)) })
     }
@@ -144,7 +142,13 @@ impl Journal {
             return Err(LakeError::Busy);
         }
         // Encoded here, so that the one writer has less to do.
-        let events = events.into_iter().map(|event| { let bytes = codec::encode(&event); (event, bytes) }).collect();
+        let events = events
+            .into_iter()
+            .map(|event| {
+                let bytes = codec::encode(&event);
+                (event, bytes)
+            })
+            .collect();
         let (reply, answer) = oneshot::channel();
         let request = Request { events, reply };
         let sent = match &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -5,7 +5,15 @@ use std::path::{Path, PathBuf};
 
 fn event(number: u64) -> RawEvent {
     let body = vec![number as u8; 3000];
-    RawEvent::new(Tenant::default(), Source::new("a"), "test", Some(number.to_string()), Time::from_seconds(number as i64), Vec::new(), body.into())
+    RawEvent::new(
+        Tenant::default(),
+        Source::new("a"),
+        "test",
+        Some(number.to_string()),
+        Time::from_seconds(number as i64),
+        Vec::new(),
+        body.into(),
+    )
 }
 
 fn open(path: &Path, durability: Durability) -> Result<(Journal, std_mpsc::Receiver<Accepted>), LakeError> {
@@ -134,45 +142,74 @@ fn spoil(file: &Path, at: usize) {
     fs::write(file, bytes).unwrap();
 }
 
-fn spoiled(path: &Path) -> usize {
-    fs::read_dir(path.join("journal/spoiled")).map_or(0, Iterator::count)
+/// The numbers of the events that are left after the journal was opened, and how many files were put aside.
+fn left(path: &Path) -> (Vec<u64>, usize) {
+    let (journal, _accepted) = open(path, Durability::Synced).unwrap();
+    let numbers = stored(&journal)
+        .into_iter()
+        .map(|(seq, stored)| {
+            assert_eq!(stored, event(seq));
+            seq
+        })
+        .collect();
+    (numbers, fs::read_dir(path.join("journal/spoiled")).map_or(0, Iterator::count))
 }
 
 #[tokio::test]
-async fn a_torn_end_costs_only_the_last_batch() {
-    // Pages of the last batch that never arrived; then a file that ends anywhere in the last batch.
-    for cut in [None, Some(0), Some(1), Some(2999), Some(3005)] {
+async fn a_file_may_end_anywhere() {
+    for cut in [0, 1, 2999, 3000, 3001, 3040] {
         let folder = tempfile::tempdir().unwrap();
         let (file, bodies) = written(folder.path()).await;
-        match cut {
-            None => spoil(&file, bodies[4] + 100),
-            Some(cut) => fs::OpenOptions::new().write(true).open(&file).unwrap().set_len((bodies[4] + cut) as u64).unwrap(),
-        }
+        fs::OpenOptions::new().write(true).open(&file).unwrap().set_len((bodies[4] + cut) as u64).unwrap();
+        assert_eq!(left(folder.path()), (vec![1, 2, 3, 4], 0), "{cut}");
         let (journal, _accepted) = open(folder.path(), Durability::Synced).unwrap();
-        assert_eq!(stored(&journal).len(), 4, "{cut:?}");
-        assert_eq!(spoiled(folder.path()), usize::from(cut.is_none()));
         assert_eq!(duplicates(&journal.append(vec![event(4), event(5)]).await.unwrap()), [true, false]);
         drop(journal);
-        assert_eq!(stored(&open(folder.path(), Durability::Synced).unwrap().0).len(), 5);
+        assert_eq!(left(folder.path()).0, [1, 2, 3, 4, 5]);
     }
 }
 
 #[tokio::test]
-async fn a_spoiled_middle_is_told_and_kept() {
-    // A record whose form is gone: what follows cannot be read in order, and is kept beside.
+async fn a_spoiled_byte_costs_its_batch_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let (file, bodies) = written(folder.path()).await;
-    let bytes = fs::read(&file).unwrap();
-    let trailer = bodies[1] + bytes[bodies[1]..].windows(4).position(|window| window == b"FJL\x03").unwrap();
-    spoil(&file, trailer);
-    let (journal, _accepted) = open(folder.path(), Durability::Synced).unwrap();
-    assert_eq!(stored(&journal).len(), 1);
-    let kept = fs::read_dir(folder.path().join("journal/spoiled")).unwrap().next().unwrap().unwrap().path();
-    assert!(fs::read(kept).unwrap().windows(3000).any(|window| window == event(5).body));
+    let mut bytes = fs::read(&file).unwrap();
+    assert_eq!(torn::spoiled(&bytes), None);
+    bytes.truncate(bodies[4] + 4000);
+    let begins: Vec<usize> = bodies.iter().map(|body| body - 101).collect();
+    for batch in [1, 3] {
+        for at in begins[batch]..begins[batch + 1] {
+            bytes[at] ^= 0x55;
+            // The database's own number of a batch (8 bytes after the count) is under no checksum.
+            let numbered = (5..13).contains(&(at - begins[batch]));
+            assert_eq!(torn::spoiled(&bytes), (!numbered).then(|| begins[batch]..begins[batch + 1]), "{at}");
+            bytes[at] ^= 0x55;
+        }
+    }
+    for (batch, lost) in [(0, 1), (2, 3), (4, 5)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, bodies) = written(folder.path()).await;
+        spoil(&file, bodies[batch] + 100);
+        let expected: Vec<u64> = (1..=5).filter(|number| *number != lost).collect();
+        assert_eq!(left(folder.path()), (expected.clone(), 1));
+        assert_eq!(left(folder.path()), (expected, 1));
+    }
+}
 
-    // A record whose content is wrong: nothing is cut off behind it.
+#[tokio::test]
+async fn a_body_cannot_pass_for_the_journal() {
+    // A sender puts a whole batch of another journal into a body; then the disk spoils the batch it is in.
+    let other = tempfile::tempdir().unwrap();
+    let (file, bodies) = written(other.path()).await;
+    let forged = fs::read(file).unwrap()[..bodies[4]].to_vec();
     let folder = tempfile::tempdir().unwrap();
-    let (file, bodies) = written(folder.path()).await;
-    spoil(&file, bodies[1] + 100);
-    assert!(matches!(open(folder.path(), Durability::Synced), Err(LakeError::Journal(_))));
+    let (journal, _accepted) = open(folder.path(), Durability::Synced).unwrap();
+    let hostile = RawEvent { body: [b"begin".as_slice(), &forged].concat().into(), ..event(1) };
+    journal.append(vec![hostile]).await.unwrap();
+    journal.append(vec![event(2)]).await.unwrap();
+    drop(journal);
+    let file = folder.path().join("journal/0.jnl");
+    let begin = fs::read(&file).unwrap().windows(5).position(|window| window == b"begin").unwrap();
+    spoil(&file, begin);
+    assert_eq!(left(folder.path()), (vec![2], 1));
 }

@@ -1,119 +1,126 @@
-//! A journal file that a power cut or a bad disk has spoiled.
+//! Journal files that a power cut or a bad disk has spoiled, mended before the database reads them.
 //!
-//! The database drops an unfinished batch at the end by itself. Two cases are left. A batch at the end whose pages did not all reach
-//! the disk can look finished, and then the database refuses to open: that batch, which was never acknowledged, is cut off. And where a
-//! record in the middle is spoiled the database drops all that follows without a word: then a copy of it is kept and the loss is told.
+//! The database drops an unfinished batch at the end by itself, and that is all it forgives: a batch whose pages did not all reach the disk
+//! can look finished, and then it does not open; a spoiled record in the middle costs everything behind it, without a word. Here a spoiled
+//! batch is taken out, those behind it stay, and the file as it was is kept beside.
 //!
-//! Knows how fjall 3 lays out a journal file: start, items, end, each after a tag.
+//! Knows how fjall 3 lays out a journal file: batches of start, items, checksum and end, each part after a tag.
 
 use crate::LakeError;
 use crate::folder::sync_file;
-use fjall::{Database, Error};
-use std::fs::{self, File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
 
-const END_MARK: &[u8] = b"FJL\x03";
+/// The tag a batch begins with, and the bytes it ends with.
+const START: u8 = 1;
+const MARK: &[u8] = b"FJL\x03";
 
-pub(super) fn open(folder: &Path, open: impl Fn() -> fjall::Result<Database>) -> Result<Database, LakeError> {
-    if let Some(file) = active_file(folder)? {
-        keep_what_would_be_dropped(folder, &file)?;
-    }
-    match open() {
-        Err(Error::JournalRecovery(reason)) => {
-            let file = active_file(folder)?.ok_or_else(|| LakeError::journal(reason))?;
-            cut_last_batch(folder, &file)?;
-            tracing::error!(%reason, "the last batch of the journal was spoiled and is cut off; it is kept in the folder `spoiled`");
-            open().map_err(LakeError::journal)
-        }
-        result => result.map_err(LakeError::journal),
-    }
-}
-
-/// The journal file that is written to: the one with the highest number.
-fn active_file(folder: &Path) -> Result<Option<PathBuf>, LakeError> {
+pub(super) fn mend(folder: &Path) -> Result<(), LakeError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(LakeError::folder(folder)(error)),
     };
-    let numbered = entries.flatten().filter_map(|entry| {
-        let path = entry.path();
-        let number: u64 = path.file_name()?.to_str()?.strip_suffix(".jnl")?.parse().ok()?;
-        Some((number, path))
-    });
-    Ok(numbered.max().map(|(_, path)| path))
-}
-
-fn keep_what_would_be_dropped(folder: &Path, file: &Path) -> Result<(), LakeError> {
-    let bytes = fs::read(file).map_err(LakeError::folder(file))?;
-    let end = batches(&bytes).last().map_or(0, |(_, end)| end);
-    let rest = &bytes[end..];
-    // Without a finished batch in it the rest is one that was being written when the process ended.
-    if let Some(last) = rest.windows(END_MARK.len()).rposition(|window| window == END_MARK) {
-        let kept = keep(folder, file, end, &rest[..last + END_MARK.len()])?;
-        tracing::error!(kept = %kept.display(), "the journal is spoiled in the middle; what follows is lost to it and kept in a file");
+    let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "jnl")) {
+        let bytes = fs::read(file).map_err(LakeError::folder(file))?;
+        if let Some(spoiled) = spoiled(&bytes) {
+            let kept = keep(folder, file, &spoiled)?;
+            let mended = [&bytes[..spoiled.start], &bytes[spoiled.end..]].concat();
+            let staged = file.with_extension("mended");
+            write(&staged, &mended)?;
+            fs::rename(&staged, file).map_err(LakeError::folder(file))?;
+            sync_file(folder)?;
+            let kept = kept.display();
+            tracing::error!(bytes = spoiled.len(), %kept, "a part of the journal is spoiled and was taken out; the file as it was is kept");
+        }
     }
     Ok(())
 }
 
-fn cut_last_batch(folder: &Path, file: &Path) -> Result<(), LakeError> {
-    let bytes = fs::read(file).map_err(LakeError::folder(file))?;
-    let Some((begin, end)) = batches(&bytes).last() else {
-        return Err(LakeError::Journal(format!("`{}` is spoiled; restore it from a backup", file.display())));
-    };
-    keep(folder, file, begin, &bytes[begin..end])?;
-    let cut = OpenOptions::new().write(true).open(file).and_then(|file| {
-        file.set_len(begin as u64)?;
-        file.sync_all()
-    });
-    cut.map_err(LakeError::folder(file))
+/// The bytes that must go for the rest to be read, if any.
+pub(super) fn spoiled(bytes: &[u8]) -> Option<Range<usize>> {
+    let mut seen = HashSet::new();
+    let begin = chain_end(bytes, 0, &mut seen);
+    let end = begin + without_padding(&bytes[begin..]).len();
+    // Without a mark in it the rest is a batch that was being written when the process ended, or nothing at all.
+    let last = begin + bytes[begin..end].windows(MARK.len()).rposition(|window| window == MARK)? + MARK.len();
+    // Something in an event's body can look like a batch, its sender may have meant it to: what is found behind the spoiled
+    // place counts only if it is whole up to the end.
+    let good = (begin + 1..last).find(|&at| bytes[at] == START && chain_end(bytes, at, &mut seen) >= last);
+    Some(begin..good.unwrap_or(bytes.len()))
 }
 
-fn keep(folder: &Path, file: &Path, at: usize, bytes: &[u8]) -> Result<PathBuf, LakeError> {
-    let spoiled = folder.join("spoiled");
-    fs::create_dir_all(&spoiled).map_err(LakeError::folder(&spoiled))?;
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let path = spoiled.join(format!("{name}-{at}"));
-    let write = || {
-        let mut copy = File::create(&path)?;
-        copy.write_all(bytes)?;
-        copy.sync_all()
+/// A journal file is made 64 MB long, of zeros.
+fn without_padding(mut bytes: &[u8]) -> &[u8] {
+    const PAGE: [u8; 4096] = [0; 4096];
+    while let Some(rest) = bytes.strip_suffix(&PAGE) {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Where the unbroken row of good batches that begins here ends. A row that was followed before is not followed again.
+fn chain_end(bytes: &[u8], mut at: usize, seen: &mut HashSet<usize>) -> usize {
+    while seen.insert(at)
+        && let Some(end) = batch_end(bytes, at)
+    {
+        at = end;
+    }
+    at
+}
+
+/// The end of the batch that begins here, if it is whole and its checksum is right.
+fn batch_end(bytes: &[u8], begin: usize) -> Option<usize> {
+    const HEAD: usize = 1 + 4 + 8;
+    const ITEM: usize = 1 + 1 + 1 + 8 + 2 + 4 + 4;
+    const CLEAR: usize = 1 + 8;
+    let number = |at: usize, length: usize| {
+        let digits = bytes.get(at..at.checked_add(length)?)?;
+        Some(digits.iter().rev().fold(0_u64, |sum, digit| sum << 8 | u64::from(*digit)))
     };
-    write().map_err(LakeError::folder(&path))?;
-    sync_file(&spoiled)?;
+    let length = |at, digits| number(at, digits).map(|length| length as usize);
+    if *bytes.get(begin)? != START {
+        return None;
+    }
+    let mut at = begin + HEAD;
+    let mut items = 0;
+    loop {
+        at = match number(at, 1)? {
+            2 => at.checked_add(ITEM)?.checked_add(length(at + 11, 2)?)?.checked_add(length(at + 17, 4)?)?,
+            4 => at + CLEAR,
+            3 => break,
+            _ => return None,
+        };
+        items += 1;
+    }
+    let end = at + 9 + MARK.len();
+    let whole =
+        bytes.get(at + 9..end)? == MARK && number(begin + 1, 4)? == items && number(at + 1, 8)? == xxh3_64(&bytes[begin + HEAD..at]);
+    whole.then_some(end)
+}
+
+/// A copy of the file in the folder `spoiled`, named by where it is spoiled.
+fn keep(folder: &Path, file: &Path, spoiled: &Range<usize>) -> Result<PathBuf, LakeError> {
+    let kept = folder.join("spoiled");
+    fs::create_dir_all(&kept).map_err(LakeError::folder(&kept))?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let path = kept.join(format!("{name}-{}-{}", spoiled.start, spoiled.end));
+    let bytes = fs::read(file).map_err(LakeError::folder(file))?;
+    write(&path, &bytes)?;
+    sync_file(&kept)?;
     Ok(path)
 }
 
-/// Begin and end of the batches that are whole in form, from the start of the file until one is not.
-fn batches(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let begin = at;
-        at = batch_end(bytes, begin)?;
-        Some((begin, at))
-    })
-}
-
-fn batch_end(bytes: &[u8], begin: usize) -> Option<usize> {
-    let number = |at: usize, length: usize| {
-        let digits = bytes.get(at..at.checked_add(length)?)?;
-        Some(digits.iter().rev().fold(0_usize, |sum, digit| sum << 8 | usize::from(*digit)))
+fn write(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
     };
-    const START: usize = 1 + 4 + 8;
-    const ITEM: usize = 1 + 1 + 1 + 8 + 2 + 4 + 4;
-    const CLEAR: usize = 1 + 8;
-    const END: usize = 1 + 8 + END_MARK.len();
-    if number(begin, 1)? != 1 {
-        return None;
-    }
-    let mut at = begin + START;
-    loop {
-        at = match number(at, 1)? {
-            2 => at.checked_add(ITEM)?.checked_add(number(at + 11, 2)?)?.checked_add(number(at + 17, 4)?)?,
-            4 => at + CLEAR,
-            3 => return (bytes.get(at + END - END_MARK.len()..at + END)? == END_MARK).then_some(at + END),
-            _ => return None,
-        };
-    }
+    write().map_err(LakeError::folder(path))
 }

@@ -22,9 +22,7 @@ pub fn data_type(kind: ColumnType) -> DataType {
         ColumnType::Real => DataType::Float64,
         ColumnType::Flag => DataType::Boolean,
         ColumnType::Time => timestamp(),
-        ColumnType::Records(fields) => {
-            DataType::List(Arc::new(Field::new("element", DataType::Struct(record_fields(fields)), true)))
-        }
+        ColumnType::Records(fields) => DataType::List(Arc::new(Field::new("element", DataType::Struct(record_fields(fields)), true))),
     }
 }
 
@@ -100,8 +98,10 @@ fn lists<'a>(values: impl Iterator<Item = Option<&'a [String]>>) -> ArrayRef {
 fn records<'a>(fields: &[(&str, ColumnType)], cells: &mut dyn Iterator<Item = &'a Cell>) -> ArrayRef {
     let lists: Vec<Option<&Vec<Vec<Cell>>>> = cells.map(|cell| if let Cell::Records(list) = cell { Some(list) } else { None }).collect();
     let flat: Vec<&Vec<Cell>> = lists.iter().flatten().flat_map(|list| list.iter()).collect();
-    let columns: Vec<ArrayRef> = fields.iter().enumerate().map(|(i, (_, kind))| array(*kind, &mut flat.iter().map(|record| &record[i]))).collect();
-    let structs = StructArray::try_new_with_length(record_fields(fields), columns, None, flat.len()).expect("columns have the fields' types");
+    let columns: Vec<ArrayRef> =
+        fields.iter().enumerate().map(|(i, (_, kind))| array(*kind, &mut flat.iter().map(|record| &record[i]))).collect();
+    let structs =
+        StructArray::try_new_with_length(record_fields(fields), columns, None, flat.len()).expect("columns have the fields' types");
     let offsets = OffsetBuffer::from_lengths(lists.iter().map(|list| list.map_or(0, Vec::len)));
     let nulls = NullBuffer::from_iter(lists.iter().map(Option::is_some));
     let field = Arc::new(Field::new("element", structs.data_type().clone(), true));
@@ -111,7 +111,9 @@ fn records<'a>(fields: &[(&str, ColumnType)], cells: &mut dyn Iterator<Item = &'
 fn array<'a>(kind: ColumnType, cells: &mut dyn Iterator<Item = &'a Cell>) -> ArrayRef {
     match kind {
         ColumnType::Text | ColumnType::Sha | ColumnType::Choice(_) => texts(cells.map(Cell::as_text)),
-        ColumnType::Texts | ColumnType::Shas => lists(cells.map(|cell| if let Cell::Texts(items) = cell { Some(items.as_slice()) } else { None })),
+        ColumnType::Texts | ColumnType::Shas => {
+            lists(cells.map(|cell| if let Cell::Texts(items) = cell { Some(items.as_slice()) } else { None }))
+        }
         ColumnType::Integer => {
             let mut builder = Int64Builder::new();
             cells.for_each(|cell| builder.append_option(if let Cell::Integer(n) = cell { Some(*n) } else { None }));
@@ -237,7 +239,12 @@ pub fn observation_rows(spec: &TableSpec, batch: &RecordBatch) -> Result<Vec<Row
                 raw_event_id: text_at(raw, row).and_then(|id| EventId::parse(&id)).ok_or("a row has no `raw_event_id`")?,
                 updated_at: updated.and_then(|array| time_at(array, row)),
                 cleared: cleared.and_then(|array| texts_at(array, row)).unwrap_or_default(),
-                cells: spec.columns.iter().zip(&columns).map(|(column, array)| array.map_or(Cell::Null, |array| cell_at(column, array, row))).collect(),
+                cells: spec
+                    .columns
+                    .iter()
+                    .zip(&columns)
+                    .map(|(column, array)| array.map_or(Cell::Null, |array| cell_at(column, array, row)))
+                    .collect(),
             })
         })
         .collect()

@@ -1,7 +1,7 @@
 //! What names mean when nothing is configured: the tier of an environment, the repository of an address.
 
-use super::cell::{ColumnType, Value};
 use super::Cell;
+use super::cell::{ColumnType, Value};
 
 /// How close to users an environment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

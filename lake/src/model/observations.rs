@@ -368,8 +368,23 @@ macro_rules! tables {
     };
 }
 tables!(
-    Service, Commit, Push, Change, Artifact, PipelineRun, Job, Deployment, GitopsObservation, Incident, TestResult, Scan, Approval,
-    Review, Verdict, Intervention, Measurement,
+    Service,
+    Commit,
+    Push,
+    Change,
+    Artifact,
+    PipelineRun,
+    Job,
+    Deployment,
+    GitopsObservation,
+    Incident,
+    TestResult,
+    Scan,
+    Approval,
+    Review,
+    Verdict,
+    Intervention,
+    Measurement,
 );
 
 impl Table {

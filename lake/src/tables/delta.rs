@@ -21,8 +21,8 @@ use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError, TableProperty};
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt};
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -213,10 +213,8 @@ impl Delta {
             batches.extend(batch.try_collect::<Vec<_>>().await?);
         }
         let (order, failed) = (self.layout.order.clone(), self.failed());
-        let merged = blocking(move || {
-            concat_batches(&schema, &batches).and_then(|batch| sorted(&batch, &order, true)).map_err(failed)
-        })
-        .await?;
+        let merged =
+            blocking(move || concat_batches(&schema, &batches).and_then(|batch| sorted(&batch, &order, true)).map_err(failed)).await?;
         let mut added = self.write(&merged).await?;
         for action in &mut added {
             if let Action::Add(add) = action {
@@ -320,9 +318,8 @@ impl Delta {
             .set_created_by(concat!("flowgauge ", env!("CARGO_PKG_VERSION")).into());
         for name in self.layout.opaque {
             let path = ColumnPath::from(*name);
-            properties = properties
-                .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
-                .set_column_dictionary_enabled(path, false);
+            properties =
+                properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None).set_column_dictionary_enabled(path, false);
         }
         properties.build()
     }

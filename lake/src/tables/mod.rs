@@ -12,10 +12,10 @@ use crate::model::{Table, TableSpec};
 use arrow::array::RecordBatch;
 use delta::Layout;
 pub(crate) use delta::{Delta, StoredFile, TableFile};
-pub(crate) use rows::{conform, with_constant, with_day};
 use futures::future::try_join_all;
 use futures::stream::BoxStream;
 use rows::{Order, with_partition_field};
+pub(crate) use rows::{conform, with_constant, with_day};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tokio::sync::Mutex;
@@ -38,9 +38,9 @@ impl Tables {
         let observations = Table::ALL.iter().map(|&table| async move {
             Ok::<_, LakeError>((table, Mutex::new(Delta::open(folder, observation_layout(table.spec())).await?)))
         });
-        let facts = FactTable::ALL.iter().map(|&table| async move {
-            Ok::<_, LakeError>((table, Mutex::new(Delta::open(folder, fact_layout(table.spec())).await?)))
-        });
+        let facts = FactTable::ALL
+            .iter()
+            .map(|&table| async move { Ok::<_, LakeError>((table, Mutex::new(Delta::open(folder, fact_layout(table.spec())).await?))) });
         let raw = Delta::open(folder, raw_layout()).await?;
         Ok(Tables {
             raw_files: raw.opener(),
@@ -102,3 +102,6 @@ fn fact_layout(spec: &'static TableSpec) -> Layout {
         group_rows: 65_536,
     }
 }
+
+#[cfg(test)]
+mod tests;

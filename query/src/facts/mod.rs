@@ -139,6 +139,8 @@ pub struct Tenant {
     sources: Sources,
     dirty: Dirty,
     facts: Facts,
+    /// The version of the entities that the facts were last derived from.
+    refreshed_version: Option<u64>,
 }
 
 impl Tenant {
@@ -155,6 +157,7 @@ impl Tenant {
             sources: Sources::default(),
             dirty: Dirty { catalogue: true, ..Dirty::default() },
             facts,
+            refreshed_version: None,
         }
     }
 
@@ -242,9 +245,15 @@ impl Tenant {
         }
     }
 
+    /// Whether rows have come in since the last refresh.
+    pub fn is_dirty(&self) -> bool {
+        self.refreshed_version != Some(self.entities.version)
+    }
+
     /// Brings the facts up to date and gives the new picture.
     pub fn refresh(&mut self) -> Facts {
         let dirty = std::mem::take(&mut self.dirty);
+        self.refreshed_version = Some(self.entities.version);
         if dirty.catalogue {
             self.refresh_catalogue();
         }

@@ -8,7 +8,7 @@
 
 use super::identity::Identity;
 use super::image::{self, Artifact};
-use super::payload::{Application, Notification, OperationState, SyncedResource};
+use super::payload::{self, Application, Notification, OperationState, Resource, SyncedResource};
 use super::source::{self, Source};
 use crate::provider::Rules;
 use crate::providers::shared;
@@ -90,12 +90,14 @@ fn artifact(app: &Application, operation: &OperationState, identity: &Identity, 
 }
 
 /// The images shown are those of the pods there are: of this operation only once it succeeded and Argo CD has looked since, not
-/// while pods of before are still being replaced, and not if the cluster has drifted from the operation's revision.
+/// while pods of before are still being replaced, and not if what makes the pods has drifted from the operation's revision.
 fn shows_its_pods(app: &Application, operation: &OperationState, revisions: &[String]) -> bool {
     let status = &app.status;
     let has_looked = status.reconciled_at.zip(operation.finished_at()).is_none_or(|(looked_at, finished_at)| looked_at >= finished_at);
     let is_rolling_out = status.health.status.as_deref() == Some("Progressing");
-    let has_drifted = status.sync.status.as_deref() == Some("OutOfSync") && status.sync.revisions().as_deref() == Some(revisions);
+    let is_out_of_sync = status.sync.status.as_deref() == Some("OutOfSync") && status.sync.revisions().as_deref() == Some(revisions);
+    let resources = status.resources.as_deref();
+    let has_drifted = is_out_of_sync && resources.is_none_or(|resources| resources.iter().any(Resource::is_drifted_workload));
     operation.is_success() && has_looked && !is_rolling_out && !has_drifted
 }
 
@@ -113,9 +115,8 @@ fn took_effect(operation: &OperationState, outcome: Outcome) -> Option<bool> {
 }
 
 fn is_changed_workload(resource: &SyncedResource) -> bool {
-    let is_workload = matches!(resource.kind.as_deref(), Some("Deployment" | "StatefulSet" | "DaemonSet" | "Rollout"));
     let is_changed = resource.message.as_deref().is_some_and(|text| text.ends_with(" configured") || text.ends_with(" created"));
-    is_workload && is_changed && resource.status.as_deref() == Some("Synced")
+    payload::is_workload(resource.kind.as_deref()) && is_changed && resource.status.as_deref() == Some("Synced")
 }
 
 /// The application's page in Argo CD.

@@ -75,3 +75,45 @@ impl Provider for Argocd {
         Ok(std::iter::once(Observation::new(observation)).chain(deployment).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::People;
+    use flowgauge_lake::model::{Source, Tenant};
+
+    const CONFIG: &str = include_str!("../../../../docs/providers/argocd-notifications.yaml");
+    const BARE: &str = include_str!("fixtures/application-bare.json");
+
+    /// The lines of a block scalar, from the line that opens it to the first that is not indented deeper.
+    fn block(opening: &str) -> String {
+        let mut lines = CONFIG.lines().skip_while(|line| line.trim() != opening);
+        let indent = lines.next().map(|line| line.len() - line.trim_start().len()).expect(opening);
+        lines.take_while(|line| line.len() - line.trim_start().len() > indent).map(|line| format!("{}\n", line.trim())).collect()
+    }
+
+    #[test]
+    fn what_our_template_sends_is_what_is_read() {
+        let body = block("body: |")
+            .replace(r#"{{ (call .time.Now).Format "2006-01-02T15:04:05.000000Z07:00" }}"#, "2026-05-04T09:40:00.250000Z")
+            .replace("{{ toJson .context }}", r#"{"argocdUrl":"https://argocd.tidewater.example"}"#)
+            .replace("{{ toJson .app }}", BARE);
+        let raw = RawEvent::new(Tenant::default(), Source::new("a"), "argocd", None, Time::default(), Vec::new(), body.into());
+        let rows = Argocd.normalise(&raw, &Rules { people: People::Clear, incident_labels: Vec::new() }).expect("it is read");
+        let sent_at = Time::parse("2026-05-04T09:40:00.25Z");
+        assert_eq!((rows.len(), rows[1].updated_at), (2, sent_at));
+    }
+
+    #[test]
+    fn every_trigger_is_subscribed_and_sends_our_template() {
+        let triggers: Vec<&str> = CONFIG.lines().filter_map(|line| line.trim().strip_prefix("trigger.")?.strip_suffix(": |")).collect();
+        let subscribed = block("subscriptions: |");
+        let subscribed: Vec<&str> = subscribed.lines().filter_map(|line| line.strip_prefix("- flowgauge-")).collect();
+        assert_eq!(triggers.iter().filter_map(|name| name.strip_prefix("flowgauge-")).collect::<Vec<_>>(), subscribed);
+        for trigger in &triggers {
+            let conditions = block(&format!("trigger.{trigger}: |"));
+            assert_eq!(conditions.matches("- when: ").count(), conditions.matches("send: [flowgauge]").count(), "{trigger}");
+        }
+        assert!(!CONFIG.contains('\t'), "YAML knows no tabs");
+    }
+}

@@ -66,7 +66,7 @@ fn synced_revisions(status: &Status) -> Option<Vec<String>> {
 }
 
 fn out_of_sync(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
-    resources.iter().filter(|resource| resource.status.as_deref() == Some("OutOfSync"))
+    resources.iter().filter(|resource| resource.is_out_of_sync())
 }
 
 fn prune_only(resources: &[Resource]) -> bool {

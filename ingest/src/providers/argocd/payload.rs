@@ -213,6 +213,16 @@ impl Deployed {
     }
 }
 
+impl Resource {
+    pub fn is_out_of_sync(&self) -> bool {
+        self.status.as_deref() == Some("OutOfSync")
+    }
+
+    pub fn is_drifted_workload(&self) -> bool {
+        self.is_out_of_sync() && self.requires_pruning != Some(true) && is_workload(self.kind.as_deref())
+    }
+}
+
 impl InitiatedBy {
     pub fn person(&self, people: &People) -> Option<String> {
         self.username.clone().and_then(shared::filled).map(|name| people.name(&name))
@@ -269,6 +279,11 @@ impl OperationState {
     pub fn is_dry_run(&self) -> bool {
         self.operation.sync.dry_run == Some(true)
     }
+}
+
+/// Whether a resource of this kind makes pods that serve.
+pub(super) fn is_workload(kind: Option<&str>) -> bool {
+    matches!(kind, Some("Deployment" | "StatefulSet" | "DaemonSet" | "Rollout"))
 }
 
 /// With several sources `revision` is there, but empty.

@@ -1,0 +1,238 @@
+//! The engine: takes in rows as they become durable, keeps the facts of every tenant fresh, and answers. What a question sees is
+//! one picture (`Facts`), whole and unchanging; the next picture replaces it at once.
+
+use crate::answer::Answer;
+use crate::catalogue::CatalogueConfig;
+use crate::definitions::Definitions;
+use crate::entities::Stored;
+use crate::error::QueryError;
+use crate::facts::{Facts, Tenant as TenantFacts, fact_rows};
+use crate::question::{Display, Question};
+use arrow::array::RecordBatch;
+use flowgauge_lake::model::arrow::{fact_batch, observation_batch};
+use flowgauge_lake::model::facts::FactTable;
+use flowgauge_lake::model::{Cell, EventId, Row, Source, Table, Tenant, Time};
+use flowgauge_lake::{Feed, FeedBatch};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What the engine needs to know besides the events: may change while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    pub catalogue: Arc<CatalogueConfig>,
+    pub definitions: Arc<Definitions>,
+    pub display: Display,
+}
+
+/// Answers that are kept; the oldest picture's go first.
+const CACHED_ANSWERS: usize = 2000;
+
+#[derive(Default)]
+struct Cache {
+    version: u64,
+    answers: HashMap<Question, Arc<Answer>>,
+    tables: HashMap<&'static str, RecordBatch>,
+}
+
+struct Slot {
+    state: Mutex<TenantFacts>,
+    facts: RwLock<Facts>,
+    cache: Mutex<Cache>,
+}
+
+/// Answers questions about every tenant.
+pub struct Engine {
+    rules: RwLock<Rules>,
+    slots: RwLock<BTreeMap<Tenant, Arc<Slot>>>,
+    changed: Notify,
+    refreshed: tokio::sync::watch::Sender<u64>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub fn new(rules: Rules) -> Arc<Self> {
+        Arc::new(Engine {
+            rules: RwLock::new(rules),
+            slots: RwLock::default(),
+            changed: Notify::new(),
+            refreshed: tokio::sync::watch::channel(0).0,
+        })
+    }
+
+    pub fn rules(&self) -> Rules {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn slot(&self, tenant: &Tenant) -> Arc<Slot> {
+        if let Some(slot) = self.slots.read().unwrap_or_else(PoisonError::into_inner).get(tenant) {
+            return slot.clone();
+        }
+        let rules = self.rules();
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.entry(tenant.clone()).or_insert_with(|| {
+            let mut state = TenantFacts::new(rules.catalogue, rules.definitions);
+            let facts = state.refresh();
+            Arc::new(Slot { state: Mutex::new(state), facts: RwLock::new(facts), cache: Mutex::default() })
+        });
+        slot.clone()
+    }
+
+    fn tenants(&self) -> Vec<Arc<Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The picture as it is now.
+    pub fn facts(&self, tenant: &Tenant) -> Facts {
+        self.slot(tenant).facts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Brings every tenant's picture up to date; does nothing for those that nothing touched.
+    pub fn refresh(&self) {
+        for slot in self.tenants() {
+            let mut state = locked(&slot.state);
+            if state.is_dirty() {
+                let facts = state.refresh();
+                // The picture changes while the state is still held: pictures never go back.
+                *slot.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
+            }
+        }
+        self.refreshed.send_modify(|count| *count += 1);
+    }
+
+    /// Another configuration: facts are derived anew from the same entities.
+    pub fn reconfigure(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
+        for slot in self.tenants() {
+            locked(&slot.state).reconfigure(rules.catalogue.clone(), rules.definitions.clone());
+        }
+        self.refresh();
+    }
+
+    /// Grows with every refresh: what surfaces with a picture of their own wait for.
+    pub fn refreshes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.refreshed.subscribe()
+    }
+
+    /// Keeps the pictures fresh while events come in. A refresh that takes long is followed by as long a pause, so that bulk
+    /// loading is not slowed by pictures that nobody could look at.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        loop {
+            self.changed.notified().await;
+            let engine = self.clone();
+            let started = tokio::time::Instant::now();
+            if tokio::task::spawn_blocking(move || engine.refresh()).await.is_err() {
+                tracing::error!("a refresh of the facts failed; the last picture stays until the next event");
+            }
+            let pause = started.elapsed().clamp(Duration::from_millis(50), Duration::from_millis(700));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Answers a question, from memory where the same was asked of the same picture.
+    pub async fn ask(&self, tenant: &Tenant, question: &Question, now: Time) -> Result<Arc<Answer>, QueryError> {
+        let slot = self.slot(tenant);
+        let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(answer) = self.cached(&slot, facts.version, question) {
+            return Ok(answer);
+        }
+        let answer = Arc::new(crate::run(question, &facts, now).await?);
+        let mut cache = locked(&slot.cache);
+        if cache.version == facts.version && cache.answers.len() < CACHED_ANSWERS {
+            cache.answers.insert(question.clone(), answer.clone());
+        }
+        Ok(answer)
+    }
+
+    fn cached(&self, slot: &Slot, version: u64, question: &Question) -> Option<Arc<Answer>> {
+        let mut cache = locked(&slot.cache);
+        if cache.version < version {
+            *cache = Cache { version, ..Cache::default() };
+        }
+        if cache.version == version { cache.answers.get(question).cloned() } else { None }
+    }
+
+    /// The folded view of an observation table.
+    pub fn entity_batch(&self, tenant: &Tenant, table: Table) -> RecordBatch {
+        let slot = self.slot(tenant);
+        let state = locked(&slot.state);
+        let rows: Vec<Row> = state.entities.table(table).map(|(_, stored)| folded_row(tenant, stored)).collect();
+        observation_batch(table.spec(), &rows)
+    }
+
+    /// A fact table.
+    pub fn fact_batch(&self, tenant: &Tenant, table: FactTable) -> RecordBatch {
+        let slot = self.slot(tenant);
+        let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
+        {
+            let cache = locked(&slot.cache);
+            if let Some(batch) = cache.tables.get(table.name()).filter(|_| cache.version == facts.version) {
+                return batch.clone();
+            }
+        }
+        let rows = fact_rows(&facts, table);
+        let rows: Vec<(&Tenant, &[Cell])> = rows.iter().map(|cells| (tenant, cells.as_slice())).collect();
+        let batch = fact_batch(table.spec(), &rows);
+        let mut cache = locked(&slot.cache);
+        if cache.version < facts.version {
+            *cache = Cache { version: facts.version, ..Cache::default() };
+        }
+        if cache.version == facts.version {
+            cache.tables.insert(table.name(), batch.clone());
+        }
+        batch
+    }
+
+    /// The entities whose first key column is `first`, each with its source, folded row, and the raw events behind it.
+    pub fn find(&self, tenant: &Tenant, table: Table, first: &str) -> Vec<Found> {
+        let slot = self.slot(tenant);
+        let state = locked(&slot.state);
+        let found = state.entities.with_first(table, first).map(|(_, stored)| Found {
+            source: stored.source().clone(),
+            row: folded_row(tenant, stored),
+            raw_events: stored.raw_events().to_vec(),
+        });
+        found.collect()
+    }
+}
+
+/// An entity as a single item shows it.
+pub struct Found {
+    pub source: Source,
+    pub row: Row,
+    pub raw_events: Vec<EventId>,
+}
+
+fn folded_row(tenant: &Tenant, stored: &Stored) -> Row {
+    Row {
+        tenant: tenant.clone(),
+        source: stored.source().clone(),
+        ingested_at: stored.ingested_at(),
+        raw_event_id: stored.raw_events().last().copied().unwrap_or_default(),
+        updated_at: stored.updated_at(),
+        cleared: Vec::new(),
+        cells: stored.cells().to_vec(),
+    }
+}
+
+impl Feed for Engine {
+    fn apply(&self, batch: FeedBatch) {
+        for event in batch.events {
+            if event.rows.is_empty() {
+                continue;
+            }
+            let slot = self.slot(&event.tenant);
+            let mut state = locked(&slot.state);
+            for (table, row) in event.rows {
+                state.apply(table, row);
+            }
+        }
+        if batch.live {
+            self.changed.notify_one();
+        }
+    }
+}

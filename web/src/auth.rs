@@ -1,0 +1,49 @@
+//! Who may do what: a bearer token for machines, the same token in a cookie for people.
+
+use crate::app::App;
+use crate::config::Scope;
+use crate::error::AppError;
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header;
+use axum::http::request::Parts;
+
+/// The cookie that holds a signed-in person's token. HttpOnly and SameSite=Strict: no script and no other site can use it.
+pub const COOKIE: &str = "flowgauge_token";
+
+/// Proof that the request may read.
+pub struct Reader;
+
+/// Proof that the request may write.
+pub struct Writer;
+
+/// The token of a request: the bearer's, else the cookie's.
+pub fn token(headers: &HeaderMap) -> Option<String> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    if let Some(token) = bearer {
+        return Some(token.trim().to_owned());
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(';'));
+    let mut tokens = cookies.filter_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    tokens.next().and_then(|hex| String::from_utf8(hex::decode(hex).ok()?).ok())
+}
+
+impl FromRequestParts<App> for Reader {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
+        app.scope_of(token(&parts.headers).as_deref()).map(|_| Reader).ok_or(AppError::Unauthorised)
+    }
+}
+
+impl FromRequestParts<App> for Writer {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
+        match app.scope_of(token(&parts.headers).as_deref()) {
+            Some(Scope::Write) => Ok(Writer),
+            Some(Scope::Read) => Err(AppError::Forbidden),
+            None => Err(AppError::Unauthorised),
+        }
+    }
+}
