@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum LakeError {
     /// Nothing more is taken: a write to the journal failed, or the lake is closed. Never retried; a restart replays.
     #[error("the journal takes no more events: {0}")]
@@ -11,6 +11,9 @@ pub enum LakeError {
     /// The same request may work in a moment.
     #[error("too many events wait to be stored, send them again in a moment")]
     Busy,
+    /// It works again by itself once there is space.
+    #[error("the disk of `{}` is full ({free} bytes are left), events are refused until there is space", folder.display())]
+    Full { folder: PathBuf, free: u64 },
     /// Another writer was faster, several times in a row.
     #[error("table `{table}` was changed by another writer again and again, try again: {reason}")]
     Conflict { table: &'static str, reason: String },

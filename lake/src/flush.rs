@@ -10,7 +10,7 @@ use crate::model::arrow::{observation_batch, raw_event_batch};
 use crate::model::{Row, Table};
 use crate::raw::journal_part;
 use crate::store::{CrashPoint, Inner, blocking};
-use crate::tables::{RAW_EVENTS, with_day};
+use crate::tables::{Delta, RAW_EVENTS, Staged, with_day};
 use crate::tail::Tail;
 use arrow::array::RecordBatch;
 
@@ -39,7 +39,8 @@ impl Inner {
         let rows = self.flush_rows(&mut flushing).await?;
         self.crash(CrashPoint::AfterTables)?;
         let folder = self.folder.clone();
-        blocking(move || folder.sync()).await?;
+        // A sync that failed may seem to work the next time, with the bytes gone: only a restart tells what the disk has.
+        blocking(move || folder.sync()).await.inspect_err(|error| self.journal.fail(format!("{error}; restart flowgauge")))?;
         self.crash(CrashPoint::AfterSync)?;
         self.show_raw_files(&mut *self.tables.raw.lock().await).await?;
         let sources = self.memory.with_counters(|counters| counters.to_store());
@@ -59,17 +60,29 @@ impl Inner {
         if committed >= last {
             return Ok(());
         }
-        let view = self.journal.snapshot();
-        let mut staged = Vec::new();
-        let mut from = committed;
-        while from < last {
-            let journal = view.clone();
-            let (events, to) = blocking(move || journal_part(&journal, from, last, RAW_FILE_BYTES)).await?;
-            let batch = blocking(move || with_day(&raw_event_batch(&events), "received_at").map_err(LakeError::table(RAW_EVENTS))).await?;
-            staged.push(table.stage(batch).await?);
-            from = to;
+        let mut staged = Staged::default();
+        let staging = self.stage_raw(&mut table, committed, last, &mut staged).await;
+        if let Err(error) = staging {
+            table.discard(&staged).await;
+            return Err(error);
         }
         table.append(staged, last).await
+    }
+
+    async fn stage_raw(&self, table: &mut Delta, mut from: u64, last: u64, staged: &mut Staged) -> Result<(), LakeError> {
+        let view = self.journal.snapshot();
+        while from < last {
+            let journal = view.clone();
+            let part = blocking(move || {
+                let (events, to) = journal_part(&journal, from, last, RAW_FILE_BYTES)?;
+                let batch = with_day(&raw_event_batch(&events), "received_at").map_err(LakeError::table(RAW_EVENTS))?;
+                Ok((batch, to))
+            });
+            let (batch, to) = part.await?;
+            staged.extend(table.stage(batch).await?);
+            from = to;
+        }
+        Ok(())
     }
 
     async fn flush_rows(&self, flushing: &mut Tail) -> Result<u64, LakeError> {
@@ -83,7 +96,7 @@ impl Inner {
                 let table = *table;
                 let batch = blocking(move || rows_batch(table, &new)).await?;
                 let staged = delta.stage(batch).await?;
-                delta.append(vec![staged], flushing.last).await?;
+                delta.append(staged, flushing.last).await?;
             }
             rows.clear();
             self.crash(CrashPoint::AmongTables)?;

@@ -62,6 +62,14 @@ impl DataFolder {
         self.path.join("tables")
     }
 
+    /// An error if so little space is left that the journal could fail in the middle of a write.
+    pub(crate) fn has_space(&self) -> Result<(), LakeError> {
+        // A disk that cannot be asked will say more when it is written to.
+        let Ok(disk) = rustix::fs::statvfs(&self.path) else { return Ok(()) };
+        let (free, total) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
+        if free < reserve(total) { Err(LakeError::Full { folder: self.path.clone(), free }) } else { Ok(()) }
+    }
+
     /// Makes everything written below the folder so far survive a power cut.
     pub fn sync(&self) -> Result<(), LakeError> {
         #[cfg(target_os = "linux")]
@@ -98,6 +106,11 @@ impl DataFolder {
         keys.insert(tenant.clone(), key.clone());
         Ok(key)
     }
+}
+
+/// Space for what was accepted already to go its way: the journal's own files, a flush, a clean end.
+fn reserve(total: u64) -> u64 {
+    (256 << 20).min(total / 10)
 }
 
 /// A tenant's name as a file's: what is not plain is escaped, what is too long is hashed.
@@ -189,6 +202,11 @@ mod tests {
         fs::write(folder.path().join("format"), "one").unwrap();
         assert!(matches!(DataFolder::open(folder.path()), Err(LakeError::Folder { .. })));
         assert_eq!(listing(folder.path()), ["format"]);
+    }
+
+    #[test]
+    fn a_small_disk_needs_less_in_reserve() {
+        assert_eq!((reserve(64 << 20), reserve(1 << 40)), ((64 << 20) / 10, 256 << 20));
     }
 
     #[test]

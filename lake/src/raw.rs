@@ -56,7 +56,8 @@ impl Inner {
 
     /// Moves the view to the table's present files. The table's lock is held, so that views follow each other in order.
     pub async fn show_raw_files(&self, table: &mut Delta) -> Result<(), LakeError> {
-        let (files, flushed) = (Arc::new(table.files().await?), table.committed().await?);
+        let flushed = table.committed().await?;
+        let files = Arc::new(table.files().await?);
         *self.raw.write().unwrap_or_else(PoisonError::into_inner) = RawView { files, flushed };
         Ok(())
     }

@@ -24,6 +24,8 @@ pub struct Definitions {
     pub verify_window: i64,
     /// Fewer values than this are marked `insufficient`.
     pub min_n: i64,
+    /// An issue with one of these labels (any case) is an incident.
+    pub incident_labels: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,7 @@ impl Default for Definitions {
             fanout_window: 2 * 3600,
             verify_window: 30 * 60,
             min_n: 5,
+            incident_labels: vec!["incident".to_owned()],
         }
     }
 }

@@ -128,7 +128,7 @@ fn point(metric: &Metric, batch: &RecordBatch, row: usize, bucket: &Bucket, is_c
             point.detail.extend(real(batch, name, row).map(|value| (detail.to_owned(), value.into())));
         }
     }
-    point.status = status(metric, &point, is_configured, min_n);
+    point.status = if bucket.is_empty() { Status::Empty } else { status(metric, &point, is_configured, min_n) };
     if with_intervals && point.status != Status::Empty && point.status != Status::NotConfigured {
         let method = text(batch, "ci_method", row).unwrap_or_default();
         let (lo, hi) = (real(batch, "ci_lo", row), real(batch, "ci_hi", row));

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Overrides, Scope};
 use crate::counters::Counters;
+use crate::exposition::Exposition;
 use flowgauge_ingest::Normaliser;
 use flowgauge_lake::model::{RawEvent, Tenant, Time};
 use flowgauge_lake::{Lake, LakeError, LakeOptions, Normalise, Normalised};
@@ -19,6 +20,7 @@ struct Inner {
     pub engine: Arc<Engine>,
     pub sql: Sql,
     pub counters: Counters,
+    exposition: Exposition,
     normaliser: Arc<Reader>,
     written: tokio::sync::Mutex<Written>,
 }
@@ -74,7 +76,7 @@ impl App {
         let lake = Arc::new(lake);
         engine.refresh();
         let sql = Sql::new(engine.clone(), lake.clone()).map_err(|error| LakeError::Unavailable(error.to_string()))?;
-        Ok(App(Arc::new(Inner { config: RwLock::new(Arc::new(config)), overrides, lake, engine, sql, counters: Counters::new(), normaliser, written: tokio::sync::Mutex::default() })))
+        Ok(App(Arc::new(Inner { config: RwLock::new(Arc::new(config)), overrides, lake, engine, sql, counters: Counters::new(), exposition: Exposition::default(), normaliser, written: tokio::sync::Mutex::default() })))
     }
 
     pub fn config(&self) -> Arc<Config> {
@@ -95,6 +97,10 @@ impl App {
 
     pub fn counters(&self) -> &Counters {
         &self.0.counters
+    }
+
+    pub fn exposition(&self) -> &Exposition {
+        &self.0.exposition
     }
 
     pub fn now(&self) -> Time {

@@ -39,7 +39,6 @@ struct FileConfig {
     definitions: Definitions,
     display: DisplaySection,
     privacy: PrivacySection,
-    incidents: IncidentsSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,18 +114,6 @@ struct DisplaySection {
 #[serde(deny_unknown_fields, default)]
 struct PrivacySection {
     people: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct IncidentsSection {
-    labels: Vec<String>,
-}
-
-impl Default for IncidentsSection {
-    fn default() -> Self {
-        IncidentsSection { labels: vec!["incident".to_owned()] }
-    }
 }
 
 /// A source of webhooks.
@@ -364,11 +351,11 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
         readers,
         rules: Rules {
             catalogue: Arc::new(CatalogueConfig { services, environments }),
-            definitions: Arc::new(file.definitions),
+            definitions: Arc::new(file.definitions.clone()),
             display: Display { tz, first_day },
         },
         clear_names,
-        incident_labels: file.incidents.labels,
+        incident_labels: file.definitions.incident_labels.clone(),
     })
 }
 

@@ -1,12 +1,13 @@
 //! Everything that speaks HTTP: receivers, JSON API, Prometheus, pages. The only crate that knows HTML and status codes.
 
+mod accept;
 mod api;
 mod app;
 mod auth;
 pub mod config;
 mod counters;
 mod error;
-mod exposition;
+pub mod exposition;
 mod hooks;
 mod pages;
 mod rows;

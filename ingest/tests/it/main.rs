@@ -7,6 +7,8 @@ mod git_history;
 mod hostile;
 mod readmes;
 mod real_payloads;
+mod real_payloads_argocd;
 mod real_payloads_github;
+mod real_payloads_gitlab;
 mod real_payloads_pagerduty;
 mod support;

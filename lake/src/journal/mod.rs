@@ -68,6 +68,12 @@ struct State {
     stopped: AtomicBool,
 }
 
+impl State {
+    fn alive(&self) -> Result<(), LakeError> {
+        self.failed.get().map_or(Ok(()), |reason| Err(LakeError::Unavailable(reason.clone())))
+    }
+}
+
 #[derive(Clone)]
 struct Store {
     database: Database,
@@ -108,7 +114,7 @@ impl Place {
 impl Journal {
     /// `floor` is the highest sequence number that any table knows; `accepted` gets what is durable, in order.
     pub fn open(
-        folder: &DataFolder,
+        folder: &Arc<DataFolder>,
         durability: Durability,
         backlog_limit: usize,
         accepted: std_mpsc::Sender<Accepted>,
@@ -116,6 +122,7 @@ impl Journal {
     ) -> Result<Journal, LakeError> {
         let path = folder.journal();
         torn::mend(&path)?;
+        let is_new = !path.join("version").exists();
         let database = Database::builder(&path).manual_journal_persist(true).open().map_err(LakeError::journal)?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(LakeError::journal);
         let store = Store {
@@ -126,11 +133,13 @@ impl Journal {
             database,
         };
         // The new database's files and folders become durable before the first acknowledgement rests on them.
-        folder.sync()?;
+        if is_new {
+            folder.sync()?;
+        }
         let last = store.last()?.max(floor);
         let state = Arc::new(State { acknowledged: AtomicU64::new(last), ..State::default() });
         let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
-        let writer = writer::Writer { store: store.clone(), state: state.clone(), durability, accepted, last };
+        let writer = writer::Writer { folder: folder.clone(), store: store.clone(), state: state.clone(), durability, accepted, last };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(waiting)).map_err(LakeError::journal)?;
         let backlog_limit = i64::try_from(backlog_limit).unwrap_or(i64::MAX);
         Ok(Journal { store, state, backlog_limit, requests: Mutex::new(Some(requests)), writer: Mutex::new(Some(thread)) })
@@ -164,7 +173,7 @@ impl Journal {
 
     /// An error if the journal takes nothing more.
     pub fn alive(&self) -> Result<(), LakeError> {
-        self.state.failed.get().map_or(Ok(()), |reason| Err(LakeError::Unavailable(reason.clone())))
+        self.state.alive()
     }
 
     /// From here on every append is refused.

@@ -18,7 +18,7 @@ fn event(number: u64) -> RawEvent {
 
 fn open(path: &Path, durability: Durability) -> Result<(Journal, std_mpsc::Receiver<Accepted>), LakeError> {
     let (accepted, receiver) = std_mpsc::channel();
-    Journal::open(&DataFolder::open(path)?, durability, 1 << 30, accepted, 0).map(|journal| (journal, receiver))
+    Journal::open(&Arc::new(DataFolder::open(path)?), durability, 1 << 30, accepted, 0).map(|journal| (journal, receiver))
 }
 
 fn stored(journal: &Journal) -> Vec<(u64, RawEvent)> {
@@ -70,7 +70,7 @@ async fn numbers_go_on_after_a_trim() {
 async fn what_does_not_fit_is_told_to_come_again() {
     let folder = tempfile::tempdir().unwrap();
     let (accepted, _receiver) = std_mpsc::channel();
-    let journal = Journal::open(&DataFolder::open(folder.path()).unwrap(), Durability::Synced, 5000, accepted, 0).unwrap();
+    let journal = Journal::open(&Arc::new(DataFolder::open(folder.path()).unwrap()), Durability::Synced, 5000, accepted, 0).unwrap();
     journal.append(vec![event(1), event(2)]).await.unwrap();
     assert!(matches!(journal.append(vec![event(3)]).await, Err(LakeError::Busy)));
     journal.adjust_backlog(-3000);

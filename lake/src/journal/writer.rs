@@ -2,6 +2,7 @@
 
 use super::{Accepted, Durability, Place, Receipt, Request, State, Store};
 use crate::LakeError;
+use crate::folder::DataFolder;
 use crate::model::EventId;
 use fjall::PersistMode;
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ const BATCH: usize = 256;
 type Answer = (oneshot::Sender<Result<Vec<Receipt>, LakeError>>, Vec<Receipt>);
 
 pub(super) struct Writer {
+    pub folder: Arc<DataFolder>,
     pub store: Store,
     pub state: Arc<State>,
     pub durability: Durability,
@@ -50,13 +52,11 @@ impl Writer {
     }
 
     fn store_then_answer(&mut self, batch: Vec<Request>) {
-        let refuse = |answers: Vec<Answer>, reason: &str| {
-            for (reply, _) in answers {
-                let _ = reply.send(Err(LakeError::Unavailable(reason.to_owned())));
+        if let Err(refusal) = self.state.alive().and_then(|()| self.folder.has_space()) {
+            for request in batch {
+                let _ = request.reply.send(Err(refusal.clone()));
             }
-        };
-        if let Some(reason) = self.state.failed.get() {
-            return refuse(batch.into_iter().map(|request| (request.reply, Vec::new())).collect(), reason);
+            return;
         }
         let mut answers = Vec::with_capacity(batch.len());
         match self.store(batch, &mut answers) {
@@ -73,7 +73,10 @@ impl Writer {
             Err(error) => {
                 let reason = format!("a write failed ({error}); restart flowgauge once the disk works again");
                 tracing::error!(%error, "the journal failed and takes no more events");
-                refuse(answers, self.state.failed.get_or_init(|| reason));
+                let refusal = LakeError::Unavailable(self.state.failed.get_or_init(|| reason).clone());
+                for (reply, _) in answers {
+                    let _ = reply.send(Err(refusal.clone()));
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The tables: Delta Lake in a local folder. One for each observation table, one for the raw events, one for each fact table.
 
+mod commit;
+mod compact;
 mod delta;
 mod durable;
 mod file;
@@ -10,6 +12,7 @@ use crate::model::arrow::{fact_schema, observation_schema, raw_event_schema};
 use crate::model::facts::FactTable;
 use crate::model::{Table, TableSpec};
 use arrow::array::RecordBatch;
+pub(crate) use commit::Staged;
 use delta::Layout;
 pub(crate) use delta::{Delta, StoredFile, TableFile};
 use futures::future::try_join_all;

@@ -37,7 +37,7 @@ async fn open(folder: &Path) -> Delta {
 
 async fn append(delta: &mut Delta, rows: &[Row], seq: u64) {
     let staged = delta.stage(jobs(rows)).await.unwrap();
-    delta.append(vec![staged], seq).await.unwrap();
+    delta.append(staged, seq).await.unwrap();
 }
 
 async fn read(delta: &Delta) -> Vec<Row> {
@@ -191,7 +191,7 @@ async fn two_writers_both_get_through() {
     // What is said to be committed already is not committed twice.
     append(&mut two, &[job(11, 11)], 11).await;
     let staged = one.stage(jobs(&[job(11, 11)])).await.unwrap();
-    one.append(vec![staged], 11).await.unwrap();
+    one.append(staged, 11).await.unwrap();
     assert_eq!(read(&open(folder.path()).await).await.iter().filter(|row| **row == job(11, 11)).count(), 1);
 }
 

@@ -95,6 +95,17 @@ fn difference(path: &str, ours: &Value, theirs: &Value) -> Option<String> {
     }
 }
 
+/// The first point that differs, as both have it.
+fn differing_point(ours: &Value, theirs: &Value) -> String {
+    let points = |answer: &Value| -> Vec<Value> {
+        let series = answer.as_array().into_iter().flatten();
+        series.flat_map(|series| series["points"].as_array().into_iter().flatten().map(|point| serde_json::json!([series["labels"], point]))).collect()
+    };
+    let pairs = points(ours).into_iter().zip(points(theirs));
+    let first = pairs.into_iter().find(|(a, b)| difference("", a, b).is_some());
+    first.map_or_else(String::new, |(a, b)| format!("  product {a}\n  oracle  {b}"))
+}
+
 #[test]
 fn the_oracle_agrees_on_random_worlds() {
     let worlds: u64 = std::env::var("FLOWGAUGE_ORACLE_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
@@ -113,13 +124,16 @@ fn the_oracle_agrees_on_random_worlds() {
                     point.as_object_mut().expect("a point").remove("detail");
                 }
             }
-            if let Some(difference) = difference("", &ours, &answer(&world, &asked)) {
-                differences.push(format!("seed {seed}, {} by {:?} {:?} {:?}: {difference}", asked.metric, asked.by, asked.filters, asked.bucket));
+            let theirs = answer(&world, &asked);
+            if let Some(difference) = difference("", &ours, &theirs) {
+                let window = format!("{} .. {} as of {} {:?} {}", asked.from, asked.to, asked.as_of, asked.bucket, asked.tz);
+                let points = differing_point(&ours, &theirs);
+                differences.push(format!("seed {seed}, {} by {:?} {:?} {window}\n  {difference}\n{points}", asked.metric, asked.by, asked.filters));
             }
         }
     }
     println!("{worlds} worlds, {questions} questions, {} differences", differences.len());
-    assert!(differences.is_empty(), "{} of {questions}:\n{}", differences.len(), differences[..differences.len().min(60)].join("\n"));
+    assert!(differences.is_empty(), "{} of {questions}:\n{}", differences.len(), differences[..differences.len().min(25)].join("\n"));
 }
 
 #[test]

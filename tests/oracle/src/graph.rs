@@ -106,7 +106,11 @@ impl Graph {
         };
         let artifact = |r: &Row| Artifact { repo: text(r, "repo"), source_sha: sha(r, "source_sha") };
         let service =
-            |r: &Row| Service { team: text(r, "team").unwrap_or_default(), repo: text(r, "repo"), path_globs: list(r, "path_globs") };
+            |r: &Row| {
+                let repo = text(r, "repo");
+                let team = text(r, "team").or_else(|| repo.as_deref().and_then(owner)).unwrap_or_default();
+                Service { team, repo, path_globs: list(r, "path_globs") }
+            };
         Graph {
             commits: commits.iter().filter_map(|r| Some(((text(r, "repo")?, sha(r, "sha")?), commit(r)))).collect(),
             changes: changes.iter().map(change).collect(),
@@ -115,7 +119,7 @@ impl Graph {
         }
     }
 
-    /// The team of a service is that of its `services` row, else "".
+    /// The team of a service is that of its `services` row, else the owner of its repository (DESIGN section 3), else "".
     pub fn team(&self, service: &str) -> String {
         self.services.get(service).map(|s| s.team.clone()).unwrap_or_default()
     }
@@ -219,4 +223,10 @@ mod tests {
         assert!(glob_matches("**/Makefile", "Makefile"));
         assert!(!glob_matches("services/cart/**", "services/carts/a"));
     }
+}
+
+/// The top group or owner of `host/owner/…/name`.
+fn owner(repo: &str) -> Option<String> {
+    let parts: Vec<&str> = repo.split('/').collect();
+    (parts.len() > 2).then(|| parts[1].to_owned())
 }

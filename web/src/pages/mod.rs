@@ -1,6 +1,35 @@
-//! Pages.
+//! The pages for people: rendered whole on the server, all state in the address, nothing that needs a script. One module and one
+//! template a page; numbers come from the engine and are the API's.
+
+mod address;
+mod assets;
+mod chart;
+mod deployments;
+mod failure;
+mod filters;
+mod form;
+mod format;
+mod home;
+mod numbers;
+mod service;
+mod signin;
+mod sources;
+mod team;
+mod visit;
+
 use crate::app::App;
 use axum::Router;
+use axum::routing::{get, post};
+
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/", get(home::page))
+        .route("/services/{service}", get(service::page))
+        .route("/teams/{team}", get(team::page))
+        .route("/deployments", get(deployments::page))
+        .route("/sources", get(sources::page))
+        .route("/signin", get(signin::page).post(signin::sign_in))
+        .route("/signout", post(signin::sign_out))
+        .route("/static/{file}", get(assets::file))
+        .fallback(failure::not_found)
 }

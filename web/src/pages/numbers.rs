@@ -257,15 +257,25 @@ pub async fn rows(app: &App, filters: &Filters, by: Dimension, limit: usize) -> 
     Ok((ordered.into_iter().skip(filters.offset).take(limit).map(row).collect(), has_more))
 }
 
-/// The titles of the columns of `rows`.
-pub fn titles() -> Vec<(&'static str, &'static str)> {
-    WORDS.iter().map(|words| (described(words).title, words.about)).collect()
+/// A column of the table of teams or services.
+pub struct Column {
+    pub title: &'static str,
+    pub about: &'static str,
+    pub csv: String,
+}
+
+/// The columns of `rows`.
+pub fn columns(filters: &Filters, by: Dimension) -> Vec<Column> {
+    let column = |words: &Words| Column {
+        title: described(words).title,
+        about: words.about,
+        csv: filters.api(&format!("/api/v1/metrics/{}", words.id), &[("by", by.as_str()), ("format", "csv")]),
+    };
+    WORDS.iter().map(column).collect()
 }
 
 fn series_by_name(answer: &Answer, by: Dimension) -> BTreeMap<&str, &[Point]> {
-    let name = |labels: &'_ BTreeMap<&'static str, String>| labels.get(by.as_str()).map(String::len);
-    let series = answer.series.iter().filter(|series| name(&series.labels).is_some());
-    series.map(|series| (series.labels[by.as_str()].as_str(), series.points.as_slice())).collect()
+    answer.series.iter().filter_map(|series| Some((series.labels.get(by.as_str())?.as_str(), series.points.as_slice()))).collect()
 }
 
 fn link(by: Dimension, name: &str, filters: &Filters) -> String {

@@ -1,0 +1,241 @@
+//! `/deployments`: every deployment there is, what it was and why, whether it counts and why not, and how it ended.
+
+use super::address;
+use super::failure::Stop;
+use super::filters::{self, Filters};
+use super::form::{Form, Select};
+use super::format::{self, Moment};
+use super::visit::{Shell, Visit};
+use crate::app::App;
+use askama::Template;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
+use axum::extract::State;
+use axum::response::Response;
+use chrono_tz::Tz;
+use flowgauge_lake::model::{DeploymentKind, Outcome, Time};
+use flowgauge_query::list::{LISTS, ListQuery, ListSpec, list};
+
+const PARAMETERS: &[&str] = &["from", "to", "team", "service", "environment", "kind", "outcome", "tz", "offset"];
+const COLUMNS: &[&str] = &["team", "service", "environment", "kind", "outcome"];
+const ROWS: usize = 50;
+
+#[derive(Template)]
+#[template(path = "deployments.html")]
+struct DeploymentsPage {
+    shell: Shell,
+    form: Form,
+    table: DeploymentTable,
+    range: String,
+    previous: Option<String>,
+    next: Option<String>,
+    json: String,
+    csv: String,
+    /// Whether there are any deployments at all.
+    is_connected: bool,
+    everything: String,
+}
+
+/// Deployments as a table.
+#[derive(Template)]
+#[template(path = "deployment_table.html")]
+pub struct DeploymentTable {
+    pub rows: Vec<DeploymentRow>,
+}
+
+pub struct DeploymentRow {
+    pub id: String,
+    pub finished_at: Option<Moment>,
+    pub service: String,
+    pub service_href: String,
+    pub team: Option<(String, String)>,
+    pub environment: String,
+    pub version: String,
+    pub version_title: String,
+    pub kind: String,
+    pub kind_reason: String,
+    pub outcome: String,
+    pub is_success: bool,
+    pub is_bad: bool,
+    pub counted: bool,
+    pub excluded_reason: String,
+    pub failures: Vec<FailureView>,
+    pub recovered_at: Option<Moment>,
+    pub rework: bool,
+    pub source: String,
+    pub evidence: String,
+    pub url: Option<String>,
+}
+
+pub struct FailureView {
+    pub reason: String,
+    pub at: Moment,
+}
+
+pub async fn page(State(app): State<App>, visit: Visit) -> Response {
+    let page = show(&app, &visit).await;
+    visit.answer(page)
+}
+
+async fn show(app: &App, visit: &Visit) -> Result<DeploymentsPage, Stop> {
+    let facts = app.engine().facts(&app.tenant());
+    let filters = visit.filters(app, &facts, PARAMETERS)?;
+    let path = visit.path.as_str();
+    let column = |name: &&'static str| filters.values(name).map(|value| ((*name).to_owned(), value.to_owned())).collect::<Vec<_>>();
+    let query = ListQuery {
+        from: filters.value("from").map(|_| filters.from),
+        to: filters.value("to").map(|_| filters.to),
+        filters: COLUMNS.iter().flat_map(column).collect(),
+        limit: ROWS,
+        offset: filters.offset,
+        ..ListQuery::default()
+    };
+    let (table, has_more) = table(app, &query, &filters).await?;
+    let place = |offset: usize| filters.with(path, "offset", (offset > 0).then(|| offset.to_string()).as_deref());
+    let api = |format: &'static str| {
+        let mut pairs: Vec<(&str, String)> = Vec::new();
+        pairs.extend(query.from.map(|at| ("from", at.to_string())));
+        pairs.extend(query.to.map(|at| ("to", at.to_string())));
+        pairs.extend(query.filters.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        pairs.extend([("limit", "1000".to_owned()), ("format", format.to_owned())]);
+        address::with_query("/api/v1/deployments", pairs)
+    };
+    let names = |name, label, all, names| Select::of_names(name, label, all, names, &filters);
+    let selects = vec![
+        names("service", "Service", "All services", filters::services(&facts)),
+        names("team", "Team", "All teams", filters::teams(&facts)),
+        names("environment", "Environment", "All environments", filters::environments(&facts)),
+        Select::of_words("kind", "Kind", "All kinds", DeploymentKind::ALL, &filters),
+        Select::of_words("outcome", "Outcome", "All outcomes", Outcome::ALL, &filters),
+    ];
+    let mut shell = visit.shell("Deployments", Some(&filters));
+    shell.data_as_of = facts.data_as_of.map(|at| Moment::new(at, filters.tz()));
+    Ok(DeploymentsPage {
+        form: Form::of_list(path, &filters, selects),
+        range: match table.rows.len() {
+            0 => "No deployments".to_owned(),
+            n => format!("Deployments {} to {}, newest first", format::grouped(filters.offset as i64 + 1), format::grouped((filters.offset + n) as i64)),
+        },
+        previous: (filters.offset > 0).then(|| place(filters.offset.saturating_sub(ROWS))),
+        next: has_more.then(|| place(filters.offset + ROWS)),
+        json: api("json"),
+        csv: api("csv"),
+        is_connected: facts.services.values().any(|service| !service.deployments.is_empty()),
+        everything: filters.carry(path, &["tz", "theme"], &[]),
+        shell,
+        table,
+    })
+}
+
+fn spec() -> &'static ListSpec {
+    LISTS.iter().find(|spec| spec.name == "deployments").expect("deployments are a list")
+}
+
+/// One page of deployments, and whether there are more.
+pub async fn table(app: &App, query: &ListQuery, filters: &Filters) -> Result<(DeploymentTable, bool), Stop> {
+    let page = list(app.engine(), &app.tenant(), spec(), query).await?;
+    let rows = (0..page.rows.num_rows()).map(|row| deployment(&Cells { batch: &page.rows, row }, filters)).collect();
+    Ok((DeploymentTable { rows }, page.has_more))
+}
+
+fn deployment(cells: &Cells<'_>, filters: &Filters) -> DeploymentRow {
+    let tz = filters.tz();
+    let text = |name: &str| cells.text(name).unwrap_or_default();
+    let carried = |path: String| filters.carry(&path, &["from", "to", "tz", "theme"], &[]);
+    let version = cells.text("version").or(cells.text("sha")).or(cells.text("digest")).unwrap_or_default();
+    let outcome = cells.text("outcome").and_then(|outcome| Outcome::parse(&outcome));
+    let service = text("service");
+    DeploymentRow {
+        id: text("deployment_id"),
+        finished_at: cells.time("finished_at").map(|at| Moment::new(at, tz)),
+        service_href: carried(address::service(&service)),
+        team: cells.text("team").map(|team| (team.clone(), carried(address::team(&team)))),
+        environment: text("environment"),
+        version: short_version(&version),
+        version_title: version,
+        kind: format::words(&text("kind")),
+        kind_reason: text("kind_reason"),
+        outcome: outcome.map_or_else(String::new, |outcome| format::words(outcome.as_str())),
+        is_success: outcome == Some(Outcome::Success),
+        is_bad: outcome.is_some_and(Outcome::is_bad),
+        counted: cells.flag("counted"),
+        excluded_reason: format::words(&text("excluded_reason")),
+        failures: cells.failures(tz),
+        recovered_at: cells.time("recovered_at").map(|at| Moment::new(at, tz)),
+        rework: cells.flag("rework"),
+        source: text("source"),
+        evidence: format::words(&text("evidence")),
+        url: cells.text("url").and_then(|url| address::external(&url).map(str::to_owned)),
+        service,
+    }
+}
+
+/// A commit or digest in short; any other version as it is.
+pub fn short_version(version: &str) -> String {
+    let digits = version.rsplit(':').next().unwrap_or(version);
+    let is_hash = digits.len() >= 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { format::short_sha(version) } else { version.to_owned() }
+}
+
+/// One row of a fact table.
+struct Cells<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+}
+
+impl<'a> Cells<'a> {
+    fn column(&self, name: &str) -> Option<&'a dyn Array> {
+        self.batch.column_by_name(name).map(|column| column.as_ref()).filter(|column| !column.is_null(self.row))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let column = self.column(name)?;
+        column.as_string_opt::<i32>().map(|texts| texts.value(self.row).to_owned())
+    }
+
+    fn time(&self, name: &str) -> Option<Time> {
+        moment(self.column(name)?, self.row)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.column(name).and_then(|column| column.as_boolean_opt()).is_some_and(|flags| flags.value(self.row))
+    }
+
+    fn failures(&self, tz: Tz) -> Vec<FailureView> {
+        let Some(list) = self.column("failures").and_then(|column| column.as_list_opt::<i32>()) else { return Vec::new() };
+        let records = list.value(self.row);
+        let Some(records) = records.as_struct_opt() else { return Vec::new() };
+        let text = |name: &str, row: usize| {
+            let texts = records.column_by_name(name)?.as_string_opt::<i32>()?;
+            texts.is_valid(row).then(|| texts.value(row).to_owned())
+        };
+        let failure = |row: usize| {
+            let reason = format::words(&text("reason", row)?);
+            let at = moment(records.column_by_name("at")?, row)?;
+            Some(FailureView {
+                reason: match text("incident_id", row) {
+                    Some(incident) => format!("{reason} {incident}"),
+                    None => reason,
+                },
+                at: Moment::new(at, tz),
+            })
+        };
+        (0..records.len()).filter_map(failure).collect()
+    }
+}
+
+fn moment(column: &dyn Array, row: usize) -> Option<Time> {
+    column.as_primitive_opt::<TimestampMicrosecondType>().map(|times| Time::from_micros(times.value(row)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_version;
+
+    #[test]
+    fn only_hashes_are_shortened() {
+        assert_eq!(short_version("v1.2.3-rc.1+build"), "v1.2.3-rc.1+build");
+        assert_eq!(short_version("0123456789abcdef0123456789abcdef01234567"), "01234567");
+        assert_eq!(short_version("sha256:abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"), "abcdef01");
+    }
+}
