@@ -5,10 +5,10 @@ use crate::journal::Accepted;
 use crate::model::{EventId, Observation, RawEvent, Row, Source, Table, Tenant, Time};
 use crate::sources::{Counters, Seen};
 use crate::tail::Tail;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 
 /// Reads a raw event: a pure function, so that a replay gives equal rows.
@@ -54,8 +54,9 @@ pub struct AppliedEvent {
     pub rows: Vec<(Table, Row)>,
 }
 
-/// Events that are fed together at most.
+/// Events, and bytes of them, that are fed together at most.
 const BATCH: usize = 1024;
+const BATCH_BYTES: usize = 4 << 20;
 
 pub(crate) struct Applier {
     pub normalise: Arc<dyn Normalise>,
@@ -73,11 +74,27 @@ pub(crate) struct Memory {
     /// Locked before `counters`; both together where an event must be in both or in neither.
     tail: Mutex<Tail>,
     counters: Mutex<Counters>,
+    pace: Mutex<Pace>,
+    paced: Condvar,
 }
+
+/// How the applier and the flush wait for each other.
+#[derive(Default)]
+struct Pace {
+    /// Flushes that have ended, well or not.
+    flushes: u64,
+    /// No flush will come before the applier is through.
+    closing: bool,
+    /// What is not applied yet is left to the next start.
+    abandoned: bool,
+}
+
+/// The tail at this many times the size of a flush: one must end before more is applied.
+const FULL: usize = 4;
 
 impl Memory {
     pub fn new(counters: Counters) -> Self {
-        Memory { tail: Mutex::default(), counters: Mutex::new(counters) }
+        Memory { counters: Mutex::new(counters), ..Memory::default() }
     }
 
     /// Everything applied so far, which is now being flushed.
@@ -85,6 +102,29 @@ impl Memory {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         self.with_counters(Counters::freeze);
         std::mem::take(&mut *tail)
+    }
+
+    pub fn flush_ended(&self) {
+        self.change_pace(|pace| pace.flushes += 1);
+    }
+
+    /// The applier waits for no flush any more; with `abandon` it stops after the events it is at.
+    pub fn close(&self, abandon: bool) {
+        self.change_pace(|pace| {
+            pace.closing = true;
+            pace.abandoned |= abandon;
+        });
+    }
+
+    fn change_pace(&self, change: impl FnOnce(&mut Pace)) {
+        change(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner));
+        self.paced.notify_all();
+    }
+
+    fn wait_for_a_flush(&self) {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = pace.flushes;
+        drop(self.paced.wait_while(pace, |pace| pace.flushes == before && !pace.closing));
     }
 
     pub fn with_counters<T>(&self, act: impl FnOnce(&mut Counters) -> T) -> T {
@@ -95,21 +135,33 @@ impl Memory {
 impl Applier {
     /// Runs until the journal is closed. `false` if the feed failed, which leaves what it shows unknown.
     pub fn run(&self, accepted: &Receiver<Accepted>) -> bool {
-        while let Ok(mut events) = accepted.recv() {
-            while events.len() < BATCH {
-                let Ok(more) = accepted.try_recv() else { break };
-                events.extend(more);
+        let mut waiting = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                let Ok(events) = accepted.recv() else { return true };
+                waiting.extend(events);
             }
-            if catch_unwind(AssertUnwindSafe(|| self.apply(events, true, &BTreeMap::new()))).is_err() {
-                return false;
+            while waiting.len() < BATCH {
+                let Ok(events) = accepted.try_recv() else { break };
+                waiting.extend(events);
+            }
+            let events = part(&mut waiting);
+            match catch_unwind(AssertUnwindSafe(|| self.apply(events, true, &BTreeMap::new()))) {
+                Err(_) => return false,
+                // An import can say more than fits into memory: then the tables take it in turns.
+                Ok(bytes) if bytes >= FULL * self.flush_bytes => self.memory.wait_for_a_flush(),
+                Ok(_) => {}
+            }
+            if self.memory.pace.lock().unwrap_or_else(PoisonError::into_inner).abandoned {
+                return true;
             }
         }
-        true
     }
 
     /// `stored` says which rows the tables have already (a crash between the tables of a flush): those are not taken again.
-    pub fn apply(&self, events: Vec<(u64, RawEvent)>, live: bool, stored: &BTreeMap<Table, u64>) {
-        let Some(last) = events.last().map(|(seq, _)| *seq) else { return };
+    /// Returns how large the tail is now.
+    pub fn apply(&self, events: Vec<(u64, RawEvent)>, live: bool, stored: &BTreeMap<Table, u64>) -> usize {
+        let Some(last) = events.last().map(|(seq, _)| *seq) else { return 0 };
         let mut tail = Tail { last, ..Tail::default() };
         let mut applied = Vec::with_capacity(events.len());
         for (seq, raw) in events {
@@ -143,6 +195,7 @@ impl Applier {
         if waiting >= self.flush_bytes {
             self.flush_needed.notify_one();
         }
+        waiting
     }
 
     /// Hostile bytes must not stop what is behind them: a reader that panics makes its event unreadable, no more.
@@ -169,8 +222,20 @@ impl Applier {
                 });
             }
         });
-        tail.body_bytes + tail.row_bytes
+        tail.bytes()
     }
+}
+
+/// The first of what waits.
+fn part(waiting: &mut VecDeque<(u64, RawEvent)>) -> Vec<(u64, RawEvent)> {
+    let mut bytes = 0;
+    let fits = |(_, event): &&(u64, RawEvent)| {
+        let first = bytes == 0;
+        bytes += event.body.len() + 1;
+        first || bytes <= BATCH_BYTES
+    };
+    let count = waiting.iter().take(BATCH).take_while(fits).count();
+    waiting.drain(..count).collect()
 }
 
 fn stamped(observation: Observation, raw: &RawEvent) -> (Table, Row) {

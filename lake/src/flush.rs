@@ -13,6 +13,7 @@ use crate::store::{CrashPoint, Inner, blocking};
 use crate::tables::{Delta, RAW_EVENTS, Staged, with_day};
 use crate::tail::Tail;
 use arrow::array::RecordBatch;
+use std::sync::Arc;
 
 /// What a flush moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,12 @@ const RAW_FILE_BYTES: usize = 64 << 20;
 
 impl Inner {
     pub async fn flush(&self) -> Result<FlushReport, LakeError> {
+        let result = self.try_flush().await;
+        self.memory.flush_ended();
+        result
+    }
+
+    async fn try_flush(&self) -> Result<FlushReport, LakeError> {
         let mut flushing = self.flushing.lock().await;
         self.journal.alive()?;
         flushing.extend(self.memory.freeze());
@@ -87,18 +94,18 @@ impl Inner {
 
     async fn flush_rows(&self, flushing: &mut Tail) -> Result<u64, LakeError> {
         let mut count = 0;
-        for (table, rows) in &mut flushing.rows {
-            let mut delta = self.tables.observations[table].lock().await;
+        for (&table, rows) in &mut flushing.rows {
+            let mut delta = self.tables.observations[&table].lock().await;
             let committed = delta.committed().await?;
-            if rows.last().is_some_and(|(seq, _)| *seq > committed) {
-                let new: Vec<Row> = rows.iter().filter(|(seq, _)| *seq > committed).map(|(_, row)| row.clone()).collect();
-                count += new.len() as u64;
-                let table = *table;
-                let batch = blocking(move || rows_batch(table, &new)).await?;
+            let new = rows.after(committed).len();
+            if new > 0 {
+                let shared = rows.clone();
+                let batch = blocking(move || rows_batch(table, shared.after(committed))).await?;
                 let staged = delta.stage(batch).await?;
                 delta.append(staged, flushing.last).await?;
+                count += new as u64;
             }
-            rows.clear();
+            *rows = Arc::default();
             self.crash(CrashPoint::AmongTables)?;
         }
         Ok(count)

@@ -91,6 +91,7 @@ pub(crate) struct Inner {
     applied: watch::Receiver<u64>,
     applier: Mutex<Option<JoinHandle<()>>>,
     background: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    closing: Arc<Notify>,
 }
 
 impl Lake {
@@ -147,6 +148,7 @@ impl Lake {
             applied,
             applier: Mutex::default(),
             background: Mutex::default(),
+            closing: Arc::default(),
             options,
         });
         let weak = Arc::downgrade(&inner);
@@ -159,7 +161,7 @@ impl Lake {
         };
         let thread = std::thread::Builder::new().name("applier".into()).spawn(run).map_err(LakeError::journal)?;
         *lock(&inner.applier) = Some(thread);
-        let task = background(Arc::downgrade(&inner), flush_needed, inner.options.flush_every);
+        let task = background(Arc::downgrade(&inner), flush_needed, inner.closing.clone(), inner.options.flush_every);
         *lock(&inner.background) = Some(tokio::spawn(task));
         Ok(Lake { inner })
     }
@@ -224,12 +226,16 @@ impl Lake {
 
     /// Takes no more events, finishes those it has, and brings them into the tables.
     pub async fn close(self) -> Result<(), LakeError> {
-        if let Some(task) = lock(&self.inner.background).take() {
-            task.abort();
+        self.inner.closing.notify_one();
+        let background = lock(&self.inner.background).take();
+        if let Some(task) = background {
+            // It finishes the flush that it is in.
+            let _ = task.await;
         }
         let inner = self.inner.clone();
         blocking(move || {
             inner.journal.close(false);
+            inner.memory.close(false);
             inner.join_applier();
             Ok(())
         })
@@ -238,8 +244,9 @@ impl Lake {
     }
 }
 
-/// Events of the journal that are fed together while the lake is being opened.
+/// Events of the journal, and bytes of them, that are fed together while the lake is being opened.
 const REPLAY_BATCH: usize = 1024;
+const REPLAY_BYTES: usize = 4 << 20;
 
 /// Unflushed bytes above which no more are taken, if the flushes do not keep up.
 const BACKLOG: usize = 256 << 20;
@@ -260,6 +267,7 @@ impl Drop for Inner {
             task.abort();
         }
         self.journal.close(true);
+        self.memory.close(true);
         self.join_applier();
     }
 }
@@ -267,11 +275,14 @@ impl Drop for Inner {
 /// Feeds the events that the journal still has.
 fn replay(journal: &Journal, applier: Applier, stored: &BTreeMap<Table, u64>) -> Result<Applier, LakeError> {
     let mut events = Vec::new();
+    let mut bytes = 0;
     for entry in journal.snapshot().events_after(0) {
         let (seq, event) = entry?;
         journal.adjust_backlog(event.body.len() as i64);
+        bytes += event.body.len();
         events.push((seq, event));
-        if events.len() == REPLAY_BATCH {
+        if events.len() == REPLAY_BATCH || bytes >= REPLAY_BYTES {
+            bytes = 0;
             applier.apply(std::mem::take(&mut events), false, stored);
         }
     }
@@ -310,9 +321,13 @@ fn stored_rows(table: Table, rows: Vec<Row>) -> Option<AppliedEvent> {
 }
 
 /// Flushes when the tail is large or old.
-async fn background(lake: Weak<Inner>, flush_needed: Arc<Notify>, every: Duration) {
+async fn background(lake: Weak<Inner>, flush_needed: Arc<Notify>, closing: Arc<Notify>, every: Duration) {
     loop {
-        let _ = tokio::time::timeout(every, flush_needed.notified()).await;
+        tokio::select! {
+            () = closing.notified() => return,
+            () = flush_needed.notified() => {}
+            () = tokio::time::sleep(every) => {}
+        }
         let Some(inner) = lake.upgrade() else { return };
         if let Err(error) = inner.flush().await {
             tracing::error!(%error, "the tail could not be flushed, it stays in the journal");

@@ -2,11 +2,12 @@
 
 use crate::model::{Cell, Row, Table};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Default)]
 pub(crate) struct Tail {
-    /// Each with the sequence number of its event, in order.
-    pub rows: BTreeMap<Table, Vec<(u64, Row)>>,
+    /// Shared, so that a flush can read the rows where waiting is allowed and still has them if it fails.
+    pub rows: BTreeMap<Table, Arc<TableTail>>,
     /// The last event that is in.
     pub last: u64,
     pub events: u64,
@@ -16,21 +17,44 @@ pub(crate) struct Tail {
     pub row_bytes: usize,
 }
 
+/// Rows in the order of their events.
+#[derive(Clone, Default)]
+pub(crate) struct TableTail {
+    seqs: Vec<u64>,
+    rows: Vec<Row>,
+}
+
+impl TableTail {
+    /// The rows of the events after `seq`.
+    pub fn after(&self, seq: u64) -> &[Row] {
+        &self.rows[self.seqs.partition_point(|at| *at <= seq)..]
+    }
+}
+
 impl Tail {
     pub fn push(&mut self, seq: u64, table: Table, row: Row) {
         self.row_bytes += weight(&row);
-        self.rows.entry(table).or_default().push((seq, row));
+        let tail = Arc::make_mut(self.rows.entry(table).or_default());
+        tail.seqs.push(seq);
+        tail.rows.push(row);
     }
 
     /// Takes over what came later.
     pub fn extend(&mut self, later: Tail) {
         for (table, rows) in later.rows {
-            self.rows.entry(table).or_default().extend(rows);
+            let tail = Arc::make_mut(self.rows.entry(table).or_default());
+            let TableTail { seqs, rows } = Arc::unwrap_or_clone(rows);
+            tail.seqs.extend(seqs);
+            tail.rows.extend(rows);
         }
         self.last = self.last.max(later.last);
         self.events += later.events;
         self.body_bytes += later.body_bytes;
         self.row_bytes += later.row_bytes;
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.body_bytes + self.row_bytes
     }
 }
 

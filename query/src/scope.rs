@@ -156,13 +156,23 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let first = [deployment.row.created_at, deployment.row.started_at, deployment.row.finished_at].into_iter().flatten().min();
-            let labels = self.deployment_labels(service, environment);
-            let series = self.configured(&labels);
-            series.connected_at = match (series.connected_at, first) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            self.connect_row(service, environment, first);
         }
+        let others = of.deployments.iter().flat_map(|deployment| &deployment.duplicates);
+        for other in others.filter(|other| other.finished_at.is_none_or(|at| self.exists(at))).collect::<Vec<_>>() {
+            if !(split_by_environment || self.names_environment()) || self.counts(&other.environment, other.tier) {
+                self.connect_row(service, &other.environment, other.first_at);
+            }
+        }
+    }
+
+    fn connect_row(&mut self, service: &'a str, environment: &'a str, first: Option<Time>) {
+        let labels = self.deployment_labels(service, environment);
+        let series = self.configured(&labels);
+        series.connected_at = match (series.connected_at, first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
     }
 
     fn deployments(&mut self, population: Population) {
@@ -242,7 +252,8 @@ impl<'a> Builder<'a> {
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {
             let from = failures.partition_point(|failure| failure.index < i);
-            for failure in failures[from..].iter().take_while(|failure| failure.index == i) {
+            let known = |failure: &&crate::facts::failures::Failure| failure.until.is_none_or(|until| until > self.question.as_of);
+            for failure in failures[from..].iter().take_while(|failure| failure.index == i).filter(known).collect::<Vec<_>>() {
                 let row = ScopeRow {
                     what: "failure",
                     bucket: Some(bucket),
@@ -262,7 +273,7 @@ impl<'a> Builder<'a> {
 
     /// Incidents that start in the window, by whether they could be charged to a deployment: what coverage is told by.
     fn attributed_incidents(&mut self) {
-        for link in self.facts.links.iter() {
+        for link in self.facts.links.iter().filter(|link| link.repeats_from.is_none_or(|from| !self.exists(from))).collect::<Vec<_>>() {
             let Some(bucket) = self.exists(link.started_at).then(|| self.bucket(link.started_at)).flatten() else { continue };
             let reason = if link.deployment.is_some() { "attributed" } else { "unattributed" };
             for key in self.incident_series(link) {
@@ -274,7 +285,9 @@ impl<'a> Builder<'a> {
     /// The series that an incident counts in: those of its services, each once; without a service only totals
     /// (semantics, 7.36). In a series of one environment only incidents that name it.
     fn incident_series(&self, link: &Link) -> BTreeSet<Vec<String>> {
-        let environment = link.incident.environment.as_deref();
+        // One that is charged to a deployment counts where that is.
+        let charged = link.deployment.as_ref().map(|spot| &self.facts.services[&spot.service].deployments[spot.index]);
+        let environment = charged.map(|deployment| deployment.row.environment.as_str()).or(link.incident.environment.as_deref());
         let by_environment = self.question.by.contains(&Dimension::Environment) || self.question.filters.contains_key(&Dimension::Environment);
         let by_service = self.question.by.iter().any(|dimension| matches!(dimension, Dimension::Service | Dimension::Team));
         let services: Vec<Option<&str>> = match link.services.as_slice() {
@@ -311,12 +324,27 @@ impl<'a> Builder<'a> {
             }
             let key = self.key(&self.deployment_labels(service, ""));
             if self.names_environment() {
-                let stream = of.stream(&|deployment| self.counts(&deployment.row.environment, deployment.tier));
+                let merged = !self.question.filters.contains_key(&Dimension::Environment);
+                let stream = of.stream(&|deployment| self.counts(&deployment.row.environment, deployment.tier) && self.has_finished(deployment), merged);
                 self.stream(&key, of, &stream);
-            } else {
+            } else if of.production.logical.iter().all(|group| self.is_whole(of, group)) {
                 self.stream(&key, of, &of.production);
+            } else {
+                // A deployment that had reached only some of its environments by then.
+                let stream = of.stream(&|deployment| deployment.tier == Tier::Production && self.has_finished(deployment), true);
+                self.stream(&key, of, &stream);
             }
         }
+    }
+
+    fn has_finished(&self, deployment: &Classified) -> bool {
+        deployment.finished_at().is_some_and(|at| self.exists(at))
+    }
+
+    /// Whether a logical deployment had finished everywhere or nowhere at the question's moment.
+    fn is_whole(&self, of: &ServiceFacts, group: &Logical) -> bool {
+        let finished = group.0.iter().filter(|&&i| self.has_finished(&of.deployments[i])).count();
+        finished == 0 || finished == group.0.len()
     }
 
     fn stream(&mut self, key: &[String], of: &ServiceFacts, stream: &crate::facts::Stream) {
@@ -341,9 +369,20 @@ impl<'a> Builder<'a> {
     }
 
     fn incidents(&mut self) {
-        for link in self.facts.links.iter().filter(|link| self.exists(link.started_at)).collect::<Vec<_>>() {
+        let facts = self.facts;
+        for (_, services) in facts.incident_bases.iter().filter(|(at, _)| at.is_none_or(|at| self.exists(at))).collect::<Vec<_>>() {
+            let all: Vec<Option<&str>> = services.iter().map(|service| Some(service.as_str())).collect();
+            for service in if all.is_empty() { vec![None] } else { all } {
+                let labels = [(Dimension::Team, service.and_then(|service| facts.catalogue.team(service))), (Dimension::Service, service)];
+                let is_total = self.question.by.is_empty();
+                if self.passes(&labels) && (service.is_some() || is_total) {
+                    self.configured(&labels);
+                }
+            }
+        }
+        let known = |link: &&Link| self.exists(link.started_at) && link.repeats_from.is_none_or(|from| !self.exists(from));
+        for link in facts.links.iter().filter(known).collect::<Vec<_>>() {
             for key in self.incident_series(link) {
-                self.series.entry(key.clone()).or_default().is_configured = true;
                 if let Some(bucket) = self.bucket(link.started_at) {
                     let row = ScopeRow {
                         what: "incident",
@@ -361,7 +400,10 @@ impl<'a> Builder<'a> {
 
     fn drift(&mut self) {
         let facts = self.facts;
-        for (id, app) in facts.apps.values().enumerate() {
+        let mut numbers: BTreeMap<&str, i64> = BTreeMap::new();
+        for app in facts.apps.values() {
+            let next = numbers.len() as i64;
+            let id = *numbers.entry(app.app.as_str()).or_insert(next);
             let team = app.service.as_deref().and_then(|service| facts.catalogue.team(service));
             let labels = [
                 (Dimension::App, Some(app.app.as_str())),
@@ -382,7 +424,7 @@ impl<'a> Builder<'a> {
             for stretch in drift.stretches.iter().filter(|stretch| stretch.class != Class::Unobserved) {
                 let row = ScopeRow {
                     what: "stretch",
-                    id: Some(id as i64),
+                    id: Some(id),
                     since: Some(stretch.from),
                     until: stretch.to,
                     reason: Some(if stretch.class.is_live() { "live" } else { "calm" }),
@@ -395,7 +437,7 @@ impl<'a> Builder<'a> {
                 let row = ScopeRow {
                     what: "episode",
                     bucket: Some(bucket),
-                    id: Some(id as i64),
+                    id: Some(id),
                     at: Some(episode.started_at),
                     since: Some(episode.started_at),
                     until: episode.ended_at,
@@ -470,7 +512,7 @@ impl<'a> Builder<'a> {
         for (number, (key, data)) in self.series.into_iter().enumerate() {
             let number = number as i64;
             rows.push(ScopeRow { what: "series", series: number, at: data.connected_at, ..ScopeRow::default() });
-            if self.facts.incident_rows > 0 {
+            if self.facts.incident_bases.iter().any(|(at, _)| at.is_none_or(|at| at <= self.question.as_of)) {
                 rows.push(ScopeRow { what: "incident_source", series: number, ..ScopeRow::default() });
             }
             rows.extend(data.rows.into_iter().map(|row| ScopeRow { series: number, ..row }));

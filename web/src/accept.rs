@@ -61,7 +61,9 @@ mod tests {
             (Some("text/html,application/xhtml+xml,*/*;q=0.8"), "text/plain"),
             (Some("application/openmetrics-text"), "application/openmetrics-text"),
             (
-                Some("application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"),
+                Some(
+                    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+                ),
                 "application/openmetrics-text",
             ),
             (Some("application/openmetrics-text;q=0.2,text/plain;q=0.7"), "text/plain"),

@@ -91,11 +91,27 @@ pub async fn refresh(app: &App) {
         tracing::warn!(dropped, limit = MAX_SERIES, "more series than are shown to Prometheus; the rest is left out");
     }
     let mut own = Families::default();
-    own.counter("dora_series_dropped_total", "Series left out of this page because there are more than the limit; the most at any one time.", &[], dropped.max(before) as f64);
-    own.gauge("dora_snapshot_timestamp_seconds", "The moment at which the dora_ series were computed and at which their windows end.", &[], seconds(now));
-    own.gauge("dora_scrape_duration_seconds", "How long computing the dora_ series took; scraping them computes nothing.", &[], started.elapsed().as_secs_f64());
+    own.counter(
+        "dora_series_dropped_total",
+        "Series left out of this page because there are more than the limit; the most at any one time.",
+        &[],
+        dropped.max(before) as f64,
+    );
+    own.gauge(
+        "dora_snapshot_timestamp_seconds",
+        "The moment at which the dora_ series were computed and at which their windows end.",
+        &[],
+        seconds(now),
+    );
+    own.gauge(
+        "dora_scrape_duration_seconds",
+        "How long computing the dora_ series took; scraping them computes nothing.",
+        &[],
+        started.elapsed().as_secs_f64(),
+    );
     all.extend(own.all());
-    let fresh = Shown { text: text(&all), openmetrics: openmetrics::text(&all), facts_version: facts.version, dropped: dropped.max(before) };
+    let fresh =
+        Shown { text: text(&all), openmetrics: openmetrics::text(&all), facts_version: facts.version, dropped: dropped.max(before) };
     *exposition.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
 }
 

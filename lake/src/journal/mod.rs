@@ -139,7 +139,15 @@ impl Journal {
         let last = store.last()?.max(floor);
         let state = Arc::new(State { acknowledged: AtomicU64::new(last), ..State::default() });
         let (requests, waiting) = mpsc::channel(WAITING_REQUESTS);
-        let writer = writer::Writer { folder: folder.clone(), store: store.clone(), state: state.clone(), durability, accepted, last };
+        let writer = writer::Writer {
+            folder: folder.clone(),
+            store: store.clone(),
+            state: state.clone(),
+            durability,
+            accepted,
+            last,
+            held: Vec::new(),
+        };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(waiting)).map_err(LakeError::journal)?;
         let backlog_limit = i64::try_from(backlog_limit).unwrap_or(i64::MAX);
         Ok(Journal { store, state, backlog_limit, requests: Mutex::new(Some(requests)), writer: Mutex::new(Some(thread)) })

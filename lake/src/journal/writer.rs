@@ -3,7 +3,7 @@
 use super::{Accepted, Durability, Place, Receipt, Request, State, Store};
 use crate::LakeError;
 use crate::folder::DataFolder;
-use crate::model::EventId;
+use crate::model::{EventId, RawEvent};
 use fjall::PersistMode;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(super) struct Writer {
     pub accepted: Sender<Accepted>,
     /// The last sequence number given.
     pub last: u64,
+    /// Answered and not written: only where [`Durability::Unsafe`] is asked for.
+    pub held: Vec<(RawEvent, Vec<u8>)>,
 }
 
 impl Writer {
@@ -48,6 +50,9 @@ impl Writer {
                 Durability::Synced => self.store_then_answer(batch),
                 Durability::Unsafe => self.answer_then_store(batch),
             }
+        }
+        if !self.state.stopped.load(Ordering::Acquire) {
+            self.store_held();
         }
     }
 
@@ -117,20 +122,29 @@ impl Writer {
         Ok(accepted)
     }
 
-    /// What a journal must not do; see [`Durability::Unsafe`].
+    /// What a journal must not do; see [`Durability::Unsafe`]. What was answered is written when the next request comes, so that a
+    /// killed process always loses something.
     fn answer_then_store(&mut self, batch: Vec<Request>) {
-        let mut write = self.store.database.batch().durability(None);
-        let mut accepted = Vec::new();
+        self.store_held();
         for request in batch {
             let receipts = request.events.iter().map(|(event, _)| Receipt { event_id: event.event_id, duplicate: false }).collect();
             let _ = request.reply.send(Ok(receipts));
-            for (event, bytes) in request.events {
-                self.last += 1;
-                write.insert(&self.store.events, self.last.to_be_bytes(), bytes);
-                let place = Place { received_at: event.received_at, seq: self.last };
-                write.insert(&self.store.dedupe, *event.event_id.bytes(), place.to_bytes());
-                accepted.push((self.last, event));
-            }
+            self.held.extend(request.events);
+        }
+    }
+
+    fn store_held(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut write = self.store.database.batch().durability(None);
+        let mut accepted = Vec::new();
+        for (event, bytes) in std::mem::take(&mut self.held) {
+            self.last += 1;
+            write.insert(&self.store.events, self.last.to_be_bytes(), bytes);
+            let place = Place { received_at: event.received_at, seq: self.last };
+            write.insert(&self.store.dedupe, *event.event_id.bytes(), place.to_bytes());
+            accepted.push((self.last, event));
         }
         if let Err(error) = write.commit() {
             self.state.failed.get_or_init(|| error.to_string());

@@ -84,13 +84,18 @@ async fn the_tail_is_flushed_by_its_size_and_by_its_age() {
     for change in [&by_size as &dyn Fn(LakeOptions) -> LakeOptions, &by_age] {
         let folder = tempfile::tempdir().unwrap();
         let (lake, _) = open(change(LakeOptions::new(folder.path()))).await;
-        lake.append(vec![run(1)]).await.unwrap();
+        for number in 1..=5 {
+            lake.append(vec![run(number)]).await.unwrap();
+        }
+        // With a tail that is full at once, each event waits for the flush of the one before it.
+        lake.applied().await;
         let log = folder.path().join("tables/jobs/_delta_log/00000000000000000001.json");
         // Ends by the test's own time limit if it never happens.
         while !log.exists() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(deliveries(&lake, RawScan::default()).await, ["delivery 1"]);
+        assert_eq!(deliveries(&lake, RawScan::default()).await, (1..=5).map(|n| format!("delivery {n}")).collect::<Vec<_>>());
+        lake.close().await.unwrap();
     }
 }
 

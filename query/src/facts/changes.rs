@@ -17,10 +17,11 @@ pub struct Logical(pub Vec<usize>);
 pub fn fan_out(all: &[Classified], rows: impl Iterator<Item = usize>, window: i64) -> Vec<Logical> {
     let mut groups: Vec<Logical> = Vec::new();
     for i in rows {
-        let joins = groups.iter_mut().rev().find(|group| same_version(&all[group.0[0]].row, &all[i].row)).filter(|group| {
-            let first = all[group.0[0]].finished_at().unwrap_or(Time::MIN);
-            group.0.iter().all(|&j| all[j].row.environment != all[i].row.environment)
-                && all[i].finished_at().is_some_and(|at| at <= first.plus_seconds(window))
+        let joins = groups.iter_mut().rev().find(|group| {
+            let first = &all[group.0[0]];
+            same_version(&first.row, &all[i].row)
+                && group.0.iter().all(|&j| all[j].row.environment != all[i].row.environment)
+                && all[i].finished_at() <= first.finished_at().map(|at| at.plus_seconds(window))
         });
         match joins {
             Some(group) => group.0.push(i),
@@ -83,15 +84,19 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
                 }
                 here.close(repo, *node);
             }
-            Tip::Listed(repo, nodes) => {
+            Tip::Listed(repo, nodes, own) => {
                 let here = reached.entry(repo.name.clone()).or_default();
                 if logical == 0 {
                     leave_out("no_baseline");
                 } else if !brings_nothing {
                     let fresh: Vec<Node> = nodes.iter().copied().filter(|&node| !here.contains(node)).collect();
-                    charge(logical, repo, &fresh, here, paths, "commit_shas", &mut rows);
+                    if fresh.iter().any(|&node| !repo.has_parents(node)) {
+                        leave_out("no_graph");
+                    } else {
+                        charge(logical, repo, &fresh, here, paths, "commit_shas", &mut rows);
+                    }
                 }
-                nodes.iter().for_each(|&node| here.add(node));
+                nodes.iter().chain(own).for_each(|&node| here.add(node));
             }
         }
     }
@@ -131,11 +136,11 @@ fn charge(
         let without_time = |node: Node| repo.started_at(node).is_none().then_some("no_commit_time");
         if let Some(change) = repo.squashed(landing) {
             for &node in &change.commits {
-                if !here.contains(node) && charged.insert(node) {
+                if !here.is_charged(node) && charged.insert(node) {
                     rows.push(row(node, without_time(node), "squash"));
                 }
             }
-        } else if charged.insert(landing) {
+        } else if !here.is_charged(landing) && charged.insert(landing) {
             let excluded = if repo.is_merge(landing) { Some("merge_commit") } else { without_time(landing) };
             rows.push(row(landing, excluded, link_rule));
         }

@@ -20,7 +20,8 @@ pub enum Tip {
     /// A commit of the graph.
     Commit(Arc<Repo>, Node),
     /// The graph does not know the commit, but the deployment lists its commits.
-    Listed(Arc<Repo>, Vec<Node>),
+    /// Its own commit is part of what has been reached, but not of the list.
+    Listed(Arc<Repo>, Vec<Node>, Option<Node>),
     /// The commit is named, its history is not known.
     NoGraph(Option<(Arc<Repo>, Node)>),
     /// Nothing leads to a commit.
@@ -44,7 +45,19 @@ pub struct Classified {
     pub previous: Option<usize>,
     /// The commits that it reverts, as it says.
     pub reverts: Vec<Node>,
-    pub duplicates: Vec<String>,
+    /// Other evidence of the same deployment.
+    pub duplicates: Vec<Duplicate>,
+}
+
+/// A row that tells of a deployment which better evidence tells of as well.
+#[derive(Clone, Debug)]
+pub struct Duplicate {
+    pub deployment_id: String,
+    pub source: Source,
+    pub environment: String,
+    pub tier: Tier,
+    pub first_at: Option<Time>,
+    pub finished_at: Option<Time>,
 }
 
 impl Classified {
@@ -87,8 +100,8 @@ fn link(row: &mut Deployment, service: &str, sources: &Sources, catalogue: &Cata
     let Some(repo) = repo.and_then(|name| sources.repos.get(&name)) else { return Tip::NoGraph(None) };
     match (repo.find(&sha), &row.commit_shas) {
         (Some(node), _) if repo.is_told(node) => Tip::Commit(repo.clone(), node),
-        (_, Some(listed)) if !listed.is_empty() => {
-            Tip::Listed(repo.clone(), listed.iter().chain([&sha]).filter_map(|sha| repo.find(sha)).collect())
+        (node, Some(listed)) if !listed.is_empty() => {
+            Tip::Listed(repo.clone(), listed.iter().filter_map(|sha| repo.find(sha)).collect(), node)
         }
         (node, _) => Tip::NoGraph(node.map(|node| (repo.clone(), node))),
     }
@@ -202,42 +215,46 @@ pub fn classify(
 }
 
 /// Rows of one environment whose evidence differs and that link to the same commit or artifact within the window are one
-/// deployment, told by the best evidence (semantics, 7.22).
+/// deployment, told by the best evidence (semantics, 7.22). What is one with a third is one with each other.
 fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classified> {
-    let mut groups: Vec<Vec<Classified>> = Vec::new();
-    let mut open: HashMap<String, Vec<usize>> = HashMap::new();
-    for deployment in all {
-        let (Some(evidence), Some(finished)) = (deployment.row.evidence, deployment.finished_at()) else {
-            groups.push(vec![deployment]);
-            continue;
-        };
-        let candidates = open.entry(environment_key(&deployment.row.environment)).or_default();
-        candidates.retain(|&group| {
-            let last = groups[group].iter().filter_map(Classified::finished_at).max().unwrap_or(Time::MIN);
-            last.plus_seconds(definitions.dedupe_window) >= finished
-        });
-        let joins = candidates.iter().copied().find(|&group| {
-            groups[group].iter().all(|other| other.row.evidence != Some(evidence))
-                && groups[group].iter().any(|other| {
-                    let linked = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-                    linked(&other.row.sha, &deployment.row.sha) || linked(&other.row.digest, &deployment.row.digest)
-                })
-        });
-        match joins {
-            Some(group) => groups[group].push(deployment),
-            None => {
-                candidates.push(groups.len());
-                groups.push(vec![deployment]);
+    let mut group: Vec<usize> = (0..all.len()).collect();
+    let told = |i: usize| all[i].row.evidence.zip(all[i].finished_at());
+    let linked = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+    for i in 0..all.len() {
+        let Some((evidence, finished)) = told(i) else { continue };
+        let near = (0..i).rev().take_while(|&j| all[j].finished_at().is_none_or(|at| at.plus_seconds(definitions.dedupe_window) >= finished));
+        for j in near.collect::<Vec<_>>() {
+            let Some((other, _)) = told(j) else { continue };
+            let (a, b) = (&all[i].row, &all[j].row);
+            let is_same = other != evidence
+                && environment_key(&a.environment) == environment_key(&b.environment)
+                && (linked(&a.sha, &b.sha) || linked(&a.digest, &b.digest));
+            if is_same {
+                let (from, to) = (group[i].max(group[j]), group[i].min(group[j]));
+                group.iter_mut().filter(|root| **root == from).for_each(|root| *root = to);
             }
         }
     }
+    let mut groups: BTreeMap<usize, Vec<Classified>> = BTreeMap::new();
+    for (deployment, root) in all.into_iter().zip(group) {
+        groups.entry(root).or_default().push(deployment);
+    }
     let mut merged: Vec<Classified> = groups
-        .into_iter()
+        .into_values()
         .map(|mut group| {
             let best = (0..group.len()).min_by_key(|&i| group[i].row.evidence.unwrap_or(Evidence::Event)).unwrap_or(0);
-            let mut told = group.swap_remove(best);
-            told.duplicates = group.into_iter().map(|other| other.row.deployment_id).collect();
-            told.duplicates.sort();
+            let mut told = group.remove(best);
+            told.duplicates = group
+                .into_iter()
+                .map(|other| Duplicate {
+                    first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
+                    finished_at: other.row.finished_at,
+                    deployment_id: other.row.deployment_id,
+                    environment: other.row.environment,
+                    source: other.source,
+                    tier: other.tier,
+                })
+                .collect();
             told
         })
         .collect();
@@ -248,34 +265,28 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
 /// Which commits each deployment of an environment first brought there: those not in the history of an earlier success.
 fn bring(all: &mut [Classified], indices: &[usize]) {
     let mut reached: BTreeMap<String, Reached> = BTreeMap::new();
-    let mut is_first = true;
     for &i in indices {
         let deployment = &mut all[i];
         match &deployment.tip {
             Tip::Commit(repo, node) => {
                 let here = reached.entry(repo.name.clone()).or_default();
-                if !is_first {
-                    deployment.brought = here.brought_by(repo, *node).commits;
-                    deployment.reverts = reverted(repo, &deployment.brought, here);
-                }
+                deployment.brought = here.brought_by(repo, *node).commits;
+                deployment.reverts = reverted(repo, &deployment.brought, here);
                 if deployment.is_success() {
                     here.close(repo, *node);
                 }
             }
-            Tip::Listed(repo, nodes) => {
+            Tip::Listed(repo, nodes, own) => {
                 let here = reached.entry(repo.name.clone()).or_default();
-                if !is_first {
-                    deployment.brought = nodes.iter().copied().filter(|&node| !here.contains(node)).collect();
-                    deployment.reverts = reverted(repo, &deployment.brought, here);
-                }
+                deployment.brought = nodes.iter().copied().filter(|&node| !here.contains(node)).collect();
+                deployment.reverts = reverted(repo, &deployment.brought, here);
                 if deployment.is_success() {
-                    nodes.iter().for_each(|&node| here.add(node));
+                    nodes.iter().chain(own).for_each(|&node| here.add(node));
                 }
             }
             Tip::NoGraph(Some((repo, node))) if deployment.is_success() => reached.entry(repo.name.clone()).or_default().add(*node),
             _ => {}
         }
-        is_first = false;
     }
 }
 
@@ -309,10 +320,11 @@ fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
     // The last deployment that took effect, and for every version that ever did, when it first did.
     let mut current: Option<usize> = None;
     let mut effective: Vec<usize> = Vec::new();
-    for &i in indices {
+    for (place, &i) in indices.iter().enumerate() {
         let (kind, reason) = match (all[i].row.kind, current) {
             (Some(kind), _) => (kind, "given by the source"),
-            (None, None) => (DeploymentKind::Release, "first of its environment"),
+            (None, None) if place == 0 => (DeploymentKind::Release, "first of its environment"),
+            (None, None) => kind_by_commits(&all[i]),
             (None, Some(current)) => derive_kind(all, i, current, &effective),
         };
         all[i].kind = Some(kind);
@@ -338,13 +350,20 @@ fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]
         };
     }
     let first_effect = |row: &Deployment| effective.iter().copied().find(|&j| same_version(&all[j].row, row)).map(|j| all[j].order());
-    if let (Some(returning), Some(replaced)) = (first_effect(&deployment.row), first_effect(&running.row)) {
-        if returning < replaced {
-            return (DeploymentKind::Rollback, "version ran before the one it replaces");
-        }
+    if let Some(returning) = first_effect(&deployment.row) {
+        return if first_effect(&running.row).is_some_and(|replaced| returning < replaced) {
+            (DeploymentKind::Rollback, "version ran before the one it replaces")
+        } else {
+            (DeploymentKind::Release, "version rolled forward again")
+        };
     }
+    kind_by_commits(deployment)
+}
+
+/// What the commits say that a deployment first brings to its environment (semantics, 7.19 and 7.20).
+fn kind_by_commits(deployment: &Classified) -> (DeploymentKind, &'static str) {
     let repo = match &deployment.tip {
-        Tip::Commit(repo, _) | Tip::Listed(repo, _) => repo,
+        Tip::Commit(repo, _) | Tip::Listed(repo, _, _) => repo,
         _ => return (DeploymentKind::Release, "another version"),
     };
     let brings_hotfix = deployment.brought.iter().any(|&node| !repo.is_merge(node) && repo.change_of(node).is_some_and(|change| change.is_hotfix));

@@ -99,9 +99,9 @@ impl Reader {
         let wanted = &seen.compared_revisions;
         let succeeded = seen.op_phase.as_deref() == Some("Succeeded");
         if succeeded && seen.op_partial != Some(true) && seen.op_self_heal != Some(true) {
-            let is_new = self.last_success.as_ref().is_none_or(|(_, started, _)| *started != seen.op_started_at);
+            let revisions = seen.op_revisions.clone().or_else(|| wanted.clone());
+            let is_new = self.last_success.as_ref().is_none_or(|(known, started, _)| *started != seen.op_started_at || *known != revisions);
             if is_new {
-                let revisions = seen.op_revisions.clone().or_else(|| wanted.clone());
                 self.last_success = Some((revisions, seen.op_started_at, seen.source_hash.clone()));
             }
         }
@@ -117,7 +117,8 @@ impl Reader {
             _ => return Class::Unobserved,
         }
         let synced = seen.synced_revisions.as_ref().or_else(|| self.last_success.as_ref().and_then(|(revisions, _, _)| revisions.as_ref()));
-        let is_other_revision = synced != wanted.as_ref();
+        // What is not said is unchanged.
+        let is_other_revision = matches!((synced, wanted), (Some(synced), Some(wanted)) if synced != wanted);
         let for_wanted = seen.op_revisions.is_none() || seen.op_revisions == *wanted;
         let shown = |phases: &[&str]| for_wanted && seen.op_phase.as_deref().is_some_and(|phase| phases.contains(&phase));
         if is_other_revision && shown(&["Failed", "Error"]) {
@@ -229,7 +230,7 @@ fn hidden_episodes(seen: &[&GitopsObservation], classes: &[Class], open: &[Episo
     let mut known = BTreeSet::new();
     for (observation, class) in seen.iter().zip(classes) {
         if let (Some(true), Some(started), Some(look)) = (observation.op_self_heal, observation.op_started_at, previous) {
-            let in_episode = open.iter().any(|episode| episode.started_at <= look && episode.ended_at.is_none_or(|end| started <= end));
+            let in_episode = open.iter().any(|episode| episode.started_at <= started && episode.ended_at.is_none_or(|end| started < end));
             if started > look && !in_episode && known.insert(started) {
                 hidden.push(Episode {
                     class: Class::LiveDrift,

@@ -4,7 +4,7 @@
 use super::deployments::{Classified, Tip};
 use crate::definitions::{AttributionScope, Definitions};
 use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, TestResult, Tier, Time};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A deployment: its service and its index there.
@@ -25,6 +25,8 @@ pub struct Failure {
     pub resolved_at: Option<Time>,
     /// What ended it, where no incident says so: an index into the same service.
     pub remediation: Option<usize>,
+    /// From then on the incident is known to be a duplicate, and the reason is none.
+    pub until: Option<Time>,
 }
 
 /// A production incident and what it is charged to.
@@ -36,6 +38,8 @@ pub struct Link {
     pub services: Vec<String>,
     pub deployment: Option<Spot>,
     pub rule: &'static str,
+    /// From then on it is known to repeat an incident that is counted already.
+    pub repeats_from: Option<Time>,
 }
 
 /// All deployments of a tenant by service.
@@ -59,8 +63,8 @@ impl<'a> Register<'a> {
     pub fn new(deployments: &'a Deployments) -> Self {
         let mut by_id: HashMap<&str, Vec<Spot>> = HashMap::new();
         for (service, all) in deployments {
-            for (index, deployment) in all.iter().enumerate() {
-                let ids = std::iter::once(&deployment.row.deployment_id).chain(&deployment.duplicates);
+            for (index, deployment) in all.iter().enumerate().filter(|(_, deployment)| deployment.finished_at().is_some()) {
+                let ids = std::iter::once(&deployment.row.deployment_id).chain(deployment.duplicates.iter().map(|other| &other.deployment_id));
                 ids.for_each(|id| by_id.entry(id).or_default().push(Spot { service: service.clone(), index }));
             }
         }
@@ -74,12 +78,12 @@ impl<'a> Register<'a> {
     /// The row of the same source, else the only row with that id, else none (semantics, 7.33).
     pub fn find(&self, id: &str, source: &Source) -> Option<&Spot> {
         let spots = self.by_id.get(id)?;
-        let mut of_source = spots.iter().filter(|spot| self.at(spot).source == *source);
-        match (of_source.next(), of_source.next()) {
-            (Some(only), None) => Some(only),
-            _ if spots.len() == 1 => spots.first(),
-            _ => None,
-        }
+        let named = |spot: &&Spot| {
+            let deployment = self.at(spot);
+            let is_own = deployment.row.deployment_id == id && deployment.source == *source;
+            is_own || deployment.duplicates.iter().any(|other| other.deployment_id == id && other.source == *source)
+        };
+        spots.iter().find(named).or_else(|| spots.first().filter(|_| spots.len() == 1))
     }
 
     /// Production deployments of a service that took effect, in order.
@@ -93,29 +97,33 @@ impl<'a> Register<'a> {
     }
 }
 
-/// The production incidents, duplicates left out, each with the deployment it belongs to.
+/// The production incidents, each with the deployment it belongs to.
 pub fn link_incidents(
     incidents: &[(Source, Incident)],
     register: &Register<'_>,
     tier: &dyn Fn(&str) -> Tier,
     definitions: &Definitions,
 ) -> Vec<Link> {
-    let known: BTreeSet<(&Source, &str)> = incidents.iter().map(|(source, incident)| (source, incident.incident_id.as_str())).collect();
-    let known_ids: BTreeSet<&str> = known.iter().map(|(_, id)| *id).collect();
+    let mut by_id: HashMap<&str, Vec<(&Source, &Incident)>> = HashMap::new();
+    for (source, incident) in incidents {
+        by_id.entry(&incident.incident_id).or_default().push((source, incident));
+    }
+    let repeats_from = |source: &Source, incident: &Incident| {
+        let named = by_id.get(incident.duplicate_of.as_deref()?)?;
+        let original = named.iter().find(|(other, _)| *other == source).or_else(|| named.first().filter(|_| named.len() == 1))?;
+        Some(original.1.started_at.or(original.1.created_at).unwrap_or(Time::MIN))
+    };
     let mut links: Vec<Link> = incidents
         .iter()
         .filter(|(_, incident)| incident.environment.as_deref().is_none_or(|name| tier(name) == Tier::Production))
-        .filter(|(source, incident)| {
-            let original = incident.duplicate_of.as_deref();
-            !original.is_some_and(|id| known.contains(&(source, id)) || known_ids.contains(id))
-        })
         .filter_map(|(source, incident)| {
             let started_at = incident.started_at.or(incident.created_at)?;
             let mut services = incident.services.clone().unwrap_or_default();
             services.sort();
             services.dedup();
             let (deployment, rule) = attribute(source, incident, started_at, &services, register, definitions);
-            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule })
+            let repeats_from = repeats_from(source, incident);
+            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule, repeats_from })
         })
         .collect();
     links.sort_by(|a, b| (a.started_at, &a.incident.incident_id, &a.source).cmp(&(b.started_at, &b.incident.incident_id, &b.source)));
@@ -193,7 +201,7 @@ fn caused_by_commit(sha: &str, services: &[String], register: &Register<'_>) -> 
             reached.close(repo, *tip);
             reached.contains(node)
         }),
-        Tip::Listed(repo, nodes) => repo.find(sha).is_some_and(|node| nodes.contains(&node)),
+        Tip::Listed(repo, nodes, _) => repo.find(sha).is_some_and(|node| nodes.contains(&node)),
         _ => false,
     })
 }
@@ -209,7 +217,7 @@ pub fn own_failures(all: &[Classified]) -> Vec<Failure> {
         for (place, &i) in indices.iter().enumerate() {
             let before = &indices[..place];
             let Some(at) = all[i].finished_at() else { continue };
-            let failed_by = |reason, index| Failure { index, reason, at, incident: None, resolved_at: None, remediation: Some(i) };
+            let failed_by = |reason, index| Failure { index, reason, at, incident: None, resolved_at: None, remediation: Some(i), until: None };
             match all[i].kind {
                 Some(DeploymentKind::Rollback) if all[i].took_effect => {
                     failures.extend(rolled_back(all, before, i).map(|index| failed_by("rollback", index)));
@@ -226,7 +234,7 @@ pub fn own_failures(all: &[Classified]) -> Vec<Failure> {
             }
             if all[i].took_effect && all[i].row.outcome.is_some_and(Outcome::is_bad) {
                 let remediation = next_success(all, &indices[place + 1..]);
-                failures.push(Failure { index: i, reason: "outcome", at, incident: None, resolved_at: None, remediation });
+                failures.push(Failure { index: i, reason: "outcome", at, incident: None, resolved_at: None, remediation, until: None });
             }
         }
     }
@@ -269,14 +277,14 @@ pub fn verified_failures(
         let known = failures.entry(spot.service.clone()).or_default();
         match known.iter_mut().find(|failure| failure.index == spot.index && failure.reason == reason) {
             Some(failure) => failure.at = failure.at.min(at),
-            None => known.push(Failure { index: spot.index, reason, at, incident: None, resolved_at: None, remediation }),
+            None => known.push(Failure { index: spot.index, reason, at, incident: None, resolved_at: None, remediation, until: None }),
         }
     };
     for (source, test) in tests.iter().filter(|(_, test)| test.result.is_bad()) {
         let Some(at) = test.started_at else { continue };
         let spot = match &test.deployment_id {
             Some(id) => register.find(id, source).cloned(),
-            None => last_finished(register, test.service.as_deref(), test.environment.as_deref(), at),
+            None => running_or_last(register, test.service.as_deref(), test.environment.as_deref(), at),
         };
         if let Some(spot) = spot {
             condemn(&spot, "test", at);
@@ -290,11 +298,13 @@ pub fn verified_failures(
     failures
 }
 
-fn last_finished(register: &Register<'_>, service: Option<&str>, environment: Option<&str>, at: Time) -> Option<Spot> {
+fn running_or_last(register: &Register<'_>, service: Option<&str>, environment: Option<&str>, at: Time) -> Option<Spot> {
     let (service, environment) = (service?, environment?);
     let all = register.deployments.get(service)?;
-    let there = |i: &usize| all[*i].row.environment == environment && all[*i].finished_at().is_some_and(|finished| finished <= at);
-    (0..all.len()).rev().find(there).map(|index| Spot { service: service.to_owned(), index })
+    let place: Vec<usize> = (0..all.len()).filter(|&i| all[i].row.environment == environment && all[i].finished_at().is_some()).collect();
+    let running = place.iter().copied().rfind(|&i| all[i].row.started_at.is_some_and(|started| started <= at) && Some(at) < all[i].finished_at());
+    let last = running.or_else(|| place.iter().copied().rfind(|&i| all[i].finished_at() <= Some(at)));
+    last.map(|index| Spot { service: service.to_owned(), index })
 }
 
 fn finished_within(register: &Register<'_>, service: &str, environment: &str, at: Time, window: i64) -> Vec<Spot> {
@@ -318,6 +328,7 @@ pub fn incident_failures(links: &[Link]) -> BTreeMap<String, Vec<Failure>> {
                 incident: Some((link.source.clone(), link.incident.incident_id.clone())),
                 resolved_at: link.incident.resolved_at,
                 remediation: None,
+                until: link.repeats_from,
             });
         }
     }
@@ -327,7 +338,7 @@ pub fn incident_failures(links: &[Link]) -> BTreeMap<String, Vec<Failure>> {
 /// Deployments that incidents name as their fix, with the start of the incident: unplanned work (semantics, 7.41).
 pub fn fixes(links: &[Link], register: &Register<'_>) -> BTreeMap<String, BTreeMap<usize, Time>> {
     let mut fixes: BTreeMap<String, BTreeMap<usize, Time>> = BTreeMap::new();
-    for link in links {
+    for link in links.iter().filter(|link| link.repeats_from.is_none()) {
         let Some(spot) = link.incident.fixed_by_deployment.as_deref().and_then(|id| register.find(id, &link.source)) else { continue };
         let since = fixes.entry(spot.service.clone()).or_default().entry(spot.index).or_insert(link.started_at);
         *since = (*since).min(link.started_at);

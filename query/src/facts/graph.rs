@@ -145,6 +145,12 @@ impl Repo {
         data.known || !data.pushes.is_empty()
     }
 
+    /// Whether a row of `commits` tells the commit's parents.
+    pub fn has_parents(&self, node: Node) -> bool {
+        let data = &self.nodes[node as usize];
+        data.known && data.parents.is_some()
+    }
+
     pub fn has_commit(&self, sha: &str) -> bool {
         self.find(sha).is_some_and(|node| self.nodes[node as usize].known)
     }
@@ -239,8 +245,10 @@ fn commits_by_branch(pushes: &[Push]) -> BranchCommits {
 pub struct Reached {
     /// These commits and all their ancestors that are known.
     closed: Bits,
-    /// Only these: deployments whose history is unknown, and the originals behind squashed commits.
+    /// Only these: of deployments whose history is unknown.
     single: BTreeSet<Node>,
+    /// The originals behind squashed commits: in no history, but not to be charged again.
+    originals: BTreeSet<Node>,
 }
 
 /// What a deployment brings that was not there before.
@@ -253,8 +261,14 @@ pub struct Brought {
 }
 
 impl Reached {
+    /// In the history of what was deployed.
     pub fn contains(&self, node: Node) -> bool {
         self.closed.contains(node) || self.single.contains(&node)
+    }
+
+    /// Deployed as a commit or within a squashed one.
+    pub fn is_charged(&self, node: Node) -> bool {
+        self.contains(node) || self.originals.contains(&node)
     }
 
     /// The commits of the history of `tip` that have not been reached (semantics, 1.2 and 7.25).
@@ -298,7 +312,7 @@ impl Reached {
             }
             let data = &repo.nodes[node as usize];
             if let Some(change) = repo.squashed(node) {
-                self.single.extend(change.commits.iter().copied());
+                self.originals.extend(change.commits.iter().copied());
             }
             stack.extend(data.parents.iter().flatten().copied());
             for (before, commits) in &data.pushes {

@@ -68,9 +68,16 @@ pub struct ServiceFacts {
 
 impl ServiceFacts {
     /// The change stream of the environments that a question asks for.
-    pub fn stream(&self, wanted: &dyn Fn(&Classified) -> bool) -> Stream {
-        let rows = (0..self.deployments.len()).filter(|&i| self.deployments[i].is_release() && wanted(&self.deployments[i]));
-        let logical = fan_out(&self.deployments, rows, self.fanout_window);
+    /// `merged`: whether the same version in several of them is one deployment.
+    pub fn stream(&self, wanted: &dyn Fn(&Classified) -> bool, merged: bool) -> Stream {
+        let all = &self.deployments;
+        let rows = (0..all.len()).filter(|&i| all[i].is_release() && wanted(&all[i]));
+        let mut logical = if merged { fan_out(all, rows, self.fanout_window) } else { rows.map(|i| Logical(vec![i])).collect() };
+        // A deployment is there when its last environment is.
+        logical.sort_by(|a, b| {
+            let finish = |group: &Logical| group.0.last().and_then(|&i| all[i].finished_at());
+            (finish(a), &all[a.0[0]].row.deployment_id).cmp(&(finish(b), &all[b.0[0]].row.deployment_id))
+        });
         let changes = change_set(&self.deployments, &logical, self.paths.as_deref());
         Stream { logical, changes }
     }
@@ -99,7 +106,8 @@ pub struct Facts {
     pub apps: BTreeMap<(String, Source), Arc<AppFacts>>,
     /// Pipeline facts by repository.
     pub runs: BTreeMap<Option<String>, Arc<BTreeMap<Key, PipelineFact>>>,
-    pub incident_rows: usize,
+    /// Every incident there is, of any environment: when it began (if it says) and the services it names.
+    pub incident_bases: Arc<Vec<(Option<Time>, Vec<String>)>>,
     pub definitions: Arc<Definitions>,
     pub data_as_of: Option<Time>,
     pub version: u64,
@@ -287,7 +295,6 @@ impl Tenant {
                 Arc::make_mut(self.facts.runs.entry(repo).or_default()).insert(key.clone(), fact);
             }
         }
-        self.facts.incident_rows = self.entities.len(Table::Incident);
         self.facts.definitions = self.definitions.clone();
         self.facts.data_as_of = self.entities.data_as_of;
         self.facts.version += 1;
@@ -309,7 +316,7 @@ impl Tenant {
         }
         let services = self.produced.get(name).into_iter().flatten().filter_map(|service| self.facts.services.get(service));
         services.flat_map(|service| service.deployments.iter()).any(|deployment| match &deployment.tip {
-            Tip::Commit(repo, _) | Tip::Listed(repo, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
             Tip::NoGraph(None) | Tip::NoSourceLink => true,
         })
     }
@@ -360,10 +367,10 @@ impl Tenant {
             paths: catalogue.get(service).and_then(|entry| entry.paths.clone()),
             fanout_window: self.definitions.fanout_window,
         };
-        facts.production = facts.stream(&|deployment| deployment.tier == Tier::Production);
+        facts.production = facts.stream(&|deployment| deployment.tier == Tier::Production, true);
         let environments: BTreeSet<String> = facts.deployments.iter().map(|deployment| deployment.row.environment.clone()).collect();
         for environment in environments {
-            let stream = facts.stream(&|deployment| deployment.row.environment == environment);
+            let stream = facts.stream(&|deployment| deployment.row.environment == environment, false);
             facts.environments.insert(environment, stream);
         }
         facts
@@ -427,6 +434,8 @@ impl Tenant {
                 (stored.source().clone(), incident)
             })
             .collect();
+        let bases = incidents.iter().map(|(_, incident)| (incident.started_at.or(incident.created_at), incident.services.clone().unwrap_or_default()));
+        self.facts.incident_bases = Arc::new(bases.collect());
         let links = failures::link_incidents(&incidents, &register, &tier, &self.definitions);
         let phase = table_column(Table::TestResult, "phase");
         let tests: Vec<(Source, TestResult)> = self

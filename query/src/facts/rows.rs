@@ -17,7 +17,7 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
         FactTable::Deployments => services().flat_map(|(name, service)| deployment_rows(facts, name, service)).collect(),
         FactTable::DeploymentFailures => services().flat_map(|(name, service)| failure_rows(facts, name, service)).collect(),
         FactTable::Changes => services().flat_map(|(name, service)| change_rows(facts, name, service)).collect(),
-        FactTable::IncidentLinks => facts.links.iter().flat_map(|link| link_rows(facts, link)).collect(),
+        FactTable::IncidentLinks => facts.links.iter().filter(|link| link.repeats_from.is_none()).flat_map(|link| link_rows(facts, link)).collect(),
         FactTable::DriftStretches => facts.apps.values().flat_map(|app| stretch_rows(facts, app)).collect(),
         FactTable::DriftEpisodes => facts.apps.values().flat_map(|app| episode_rows(facts, app)).collect(),
         FactTable::Pipelines => facts.runs.values().flat_map(|runs| runs.values()).map(|fact| fact.clone().into_cells()).collect(),
@@ -27,7 +27,7 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
 fn failures_of<'a>(facts: &'a Facts, service: &str, index: usize) -> impl Iterator<Item = &'a Failure> + use<'a> {
     let list = facts.failures.get(service).map_or(&[][..], Vec::as_slice);
     let from = list.partition_point(|failure| failure.index < index);
-    list[from..].iter().take_while(move |failure| failure.index == index)
+    list[from..].iter().take_while(move |failure| failure.index == index).filter(|failure| failure.until.is_none())
 }
 
 /// When a failed deployment was well again: with incidents when the last of them was over, without when the first remedy
@@ -75,7 +75,8 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
             counted: excluded_reason.is_none(),
             excluded_reason: excluded_reason.map(str::to_owned),
             previous_deployment_id: deployment.previous.map(id),
-            change_count: deployment.brought.len() as i64,
+            // The first deployment brings all of history, which is no change of anybody's.
+            change_count: if deployment.previous.is_none() { 0 } else { deployment.brought.len() as i64 },
             failures: Failures(
                 failures
                     .iter()
@@ -88,7 +89,8 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
             rework_at,
             change_set_id: deployment.row.change_set_id.clone(),
             evidence: deployment.row.evidence,
-            duplicates: (!deployment.duplicates.is_empty()).then(|| deployment.duplicates.clone()),
+            duplicates: (!deployment.duplicates.is_empty())
+                .then(|| deployment.duplicates.iter().map(|other| other.deployment_id.clone()).collect()),
             url: deployment.row.url.clone(),
         }
         .into_cells()
@@ -133,7 +135,7 @@ fn failure_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell
         }
         .into_cells()
     };
-    facts.failures.get(service).into_iter().flatten().map(row).collect()
+    facts.failures.get(service).into_iter().flatten().filter(|failure| failure.until.is_none()).map(row).collect()
 }
 
 fn change_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell>> {

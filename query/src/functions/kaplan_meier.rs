@@ -131,10 +131,10 @@ impl Curve {
             if survival > 0.0 {
                 let half = Z * greenwood.sqrt() / survival.ln().abs();
                 let (lower, upper) = (survival.powf(half.exp()), survival.powf((-half).exp()));
-                if curve.lo.is_none() && is_half(lower) {
+                if curve.lo.is_none() && lower <= 0.5 {
                     curve.lo = Some(time);
                 }
-                if curve.hi.is_none() && is_half(upper) {
+                if curve.hi.is_none() && upper <= 0.5 {
                     curve.hi = Some(time);
                 }
             }

@@ -87,7 +87,7 @@ impl History {
 }
 
 impl Graph {
-    pub fn new(commits: &[Row], changes: &[Row], artifacts: &[Row], services: &[Row]) -> Graph {
+    pub fn new(commits: &[Row], changes: &[Row], artifacts: &[Row], services: &[Row], deployments: &[Row], runs: &[Row]) -> Graph {
         let commit = |r: &Row| Commit {
             parents: list(r, "parents"),
             authored_at: time(r, "authored_at"),
@@ -105,17 +105,31 @@ impl Graph {
             commit_shas: list(r, "commit_shas").unwrap_or_default(),
         };
         let artifact = |r: &Row| Artifact { repo: text(r, "repo"), source_sha: sha(r, "source_sha") };
-        let service =
-            |r: &Row| {
-                let repo = text(r, "repo");
-                let team = text(r, "team").or_else(|| repo.as_deref().and_then(owner)).unwrap_or_default();
-                Service { team, repo, path_globs: list(r, "path_globs") }
-            };
+        // DESIGN section 3: without configuration a service is a repository's name and its team the owner. The repository is the one that
+        // its deployments name (the least, if several), or that runs under that name.
+        let mut repos: BTreeMap<String, String> = BTreeMap::new();
+        let named = deployments.iter().filter_map(|r| Some((text(r, "service")?, text(r, "repo")?)));
+        let ran = runs.iter().filter_map(|r| text(r, "repo")).map(|repo| (repo.rsplit('/').next().unwrap_or(&repo).to_owned(), repo));
+        for (service, repo) in named.chain(ran) {
+            let known = repos.entry(service).or_insert_with(|| repo.clone());
+            *known = known.clone().min(repo);
+        }
+        let mut known: BTreeMap<String, Service> = BTreeMap::new();
+        for (service, repo) in &repos {
+            let team = owner(repo).unwrap_or_default();
+            known.insert(service.clone(), Service { team, repo: Some(repo.clone()), path_globs: None });
+        }
+        for row in services {
+            let Some(service) = text(row, "service") else { continue };
+            let repo = text(row, "repo").or_else(|| repos.get(&service).cloned());
+            let team = text(row, "team").or_else(|| repo.as_deref().and_then(owner)).unwrap_or_default();
+            known.insert(service, Service { team, repo, path_globs: list(row, "path_globs") });
+        }
         Graph {
             commits: commits.iter().filter_map(|r| Some(((text(r, "repo")?, sha(r, "sha")?), commit(r)))).collect(),
             changes: changes.iter().map(change).collect(),
             artifacts: artifacts.iter().filter_map(|r| Some((text(r, "digest")?, artifact(r)))).collect(),
-            services: services.iter().filter_map(|r| Some((text(r, "service")?, service(r)))).collect(),
+            services: known,
         }
     }
 

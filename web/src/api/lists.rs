@@ -34,13 +34,21 @@ fn endpoint(spec: &'static ListSpec) -> Endpoint {
     let table = table(spec);
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
     let filters = table.columns.iter().filter(|column| !RESERVED.contains(&column.name)).map(|column| {
-        query(column.name, &format!("Filter: {}. Several values are alternatives; of a list, one of its items.", column.doc), nullable_schema(column.kind, false))
+        query(
+            column.name,
+            &format!("Filter: {}. Several values are alternatives; of a list, one of its items.", column.doc),
+            nullable_schema(column.kind, false),
+        )
     });
     let paging: [Parameter; 5] = [
         query("sort", &format!("The column to sort by; default `{}`.", spec.time), choice(columns)),
         query("order", "Default: desc.", choice(["asc", "desc"])),
         query("limit", "Rows of one page: 1 to 1000, default 100.", integer()),
-        query("cursor", "`next_cursor` of the page before, with the same other parameters. Rows that arrive meanwhile may shift pages.", text()),
+        query(
+            "cursor",
+            "`next_cursor` of the page before, with the same other parameters. Rows that arrive meanwhile may shift pages.",
+            text(),
+        ),
         format_parameter(FORMATS),
     ];
     let operation = operation(&format!("list_{}", spec.name), &format!("The {}: {}", spec.name, table.doc.trim()))
@@ -48,7 +56,9 @@ fn endpoint(spec: &'static ListSpec) -> Endpoint {
         .parameters(Some(paging))
         .parameters(Some(filters))
         .response("200", answers_as("A page. The next one's address is also in the header `Link`.", list_schema(table), FORMATS));
-    let handler = routing::get(move |_: Reader, State(app): State<App>, headers: HeaderMap, parameters: Parameters| page(app, spec, headers, parameters));
+    let handler = routing::get(move |_: Reader, State(app): State<App>, headers: HeaderMap, parameters: Parameters| {
+        page(app, spec, headers, parameters)
+    });
     Endpoint::get(format!("/api/v1/{}", spec.name), handler, operation)
 }
 
@@ -74,7 +84,9 @@ async fn page(app: App, spec: &'static ListSpec, headers: HeaderMap, mut paramet
     let (format, cursor) = (format::wanted(&mut parameters, &headers, FORMATS)?, parameters.take("cursor"));
     let others = parameters.pairs().to_vec();
     let check = fingerprint(spec, &others);
-    let offset = cursor.map_or(Ok(0), |cursor| offset_of(&cursor, &check).ok_or_else(|| bad("cursor", &cursor, "`next_cursor` of an answer to the same question")))?;
+    let offset = cursor.map_or(Ok(0), |cursor| {
+        offset_of(&cursor, &check).ok_or_else(|| bad("cursor", &cursor, "`next_cursor` of an answer to the same question"))
+    })?;
     let question = read(&mut parameters, &columns, app.now(), offset)?;
     let page = list(app.engine(), &app.tenant(), spec, &question).await?;
     let next = page.has_more.then(|| format!("{}.{check}", offset + question.limit));
@@ -82,7 +94,9 @@ async fn page(app: App, spec: &'static ListSpec, headers: HeaderMap, mut paramet
     let mut response = match format {
         Format::Csv => {
             let rows = match json_rows(std::slice::from_ref(&page.rows)).map_err(failed)? {
-                Value::Array(rows) => rows.into_iter().filter_map(|row| if let Value::Object(row) = row { Some(row) } else { None }).collect(),
+                Value::Array(rows) => {
+                    rows.into_iter().filter_map(|row| if let Value::Object(row) = row { Some(row) } else { None }).collect()
+                }
                 _ => Vec::new(),
             };
             format::csv(&format::columns_of(&page.rows), &rows)
@@ -119,7 +133,9 @@ fn read(parameters: &mut Parameters, columns: &[&str], now: flowgauge_lake::mode
     };
     let sort = parameters.take("sort");
     if let Some(sort) = sort.as_deref().filter(|sort| !columns.contains(sort)) {
-        let hint = flowgauge_lake::model::nearest(sort, columns.iter().copied()).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        let hint = flowgauge_lake::model::nearest(sort, columns.iter().copied())
+            .map(|name| format!("; did you mean `{name}`?"))
+            .unwrap_or_default();
         return Err(bad("sort", sort, &format!("a column of the list{hint}")));
     }
     let filters = std::mem::take(parameters).rest();

@@ -16,27 +16,26 @@ use flowgauge_query::buckets::Bucketing;
 use flowgauge_query::metric;
 use flowgauge_query::question::Question;
 use serde_json::{Map, Value, json};
-use utoipa::openapi::path::{OperationBuilder, Parameter};
 use utoipa::openapi::Ref;
+use utoipa::openapi::path::{OperationBuilder, Parameter};
 
 const FORMATS: &[Format] = &[Format::Json, Format::Csv, Format::Rows];
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let catalogue = operation("listMetrics", "The metrics there are, with their definitions.").response("200", answers("The catalogue.", Ref::from_schema_name("Catalogue")));
+    let catalogue = operation("listMetrics", "The metrics there are, with their definitions.")
+        .response("200", answers("The catalogue.", Ref::from_schema_name("Catalogue")));
     let ids: Vec<&str> = metric::ALL.iter().map(|metric| metric.id).collect();
     let one = question_parameters(operation("getMetric", "One metric over a window, split and filtered."))
         .parameter(in_path("id", &format!("One of {}.", ids.join(", "))))
         .parameter(format_parameter(FORMATS))
         .response("200", answers_as("The answer; `rows` and CSV give one flat row a point.", Ref::from_schema_name("Answer"), FORMATS));
-    vec![
-        Endpoint::get("/api/v1/metrics", routing::get(list), catalogue),
-        Endpoint::get("/api/v1/metrics/{id}", routing::get(ask), one),
-    ]
+    vec![Endpoint::get("/api/v1/metrics", routing::get(list), catalogue), Endpoint::get("/api/v1/metrics/{id}", routing::get(ask), one)]
 }
 
 /// What every question may say; which dimensions a metric has, its entry in the catalogue tells.
 pub fn question_parameters(operation: OperationBuilder) -> OperationBuilder {
-    let mut dimensions: Vec<&str> = metric::ALL.iter().flat_map(|metric| metric.family.dimensions()).map(|dimension| dimension.as_str()).collect();
+    let mut dimensions: Vec<&str> =
+        metric::ALL.iter().flat_map(|metric| metric.family.dimensions()).map(|dimension| dimension.as_str()).collect();
     dimensions.sort_unstable();
     dimensions.dedup();
     let filters = dimensions.iter().map(|name| query(name, "Only this one; several are alternatives.", text()));

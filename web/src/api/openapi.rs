@@ -6,17 +6,16 @@ pub use schemas::{list_schema, nullable_schema};
 
 use super::endpoint::{Endpoint, answers, binary, choice, in_path, operation, text};
 use super::format;
-use crate::app::App;
 use crate::auth::Reader;
 use axum::response::Response;
 use axum::routing;
 use flowgauge_lake::model::Table;
 use std::sync::LazyLock;
 use utoipa::openapi::path::{Operation, OperationBuilder};
-use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RequestBodyBuilder, Required};
+use utoipa::openapi::{ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, Required};
 
 static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| serde_json::to_vec(&document()).expect("the document is plain data"));
 

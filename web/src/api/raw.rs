@@ -34,7 +34,8 @@ async fn raw(_: Reader, State(app): State<App>, Path(id): Path<String>, mut para
         Some(other) => return Err(bad("format", other, "json or bytes")),
     };
     let event_id = EventId::parse(&id).ok_or_else(|| AppError::NotFound(format!("`{id}` is no event id: these have 32 hex digits")))?;
-    let event = app.lake().raw_event(&app.tenant(), event_id).await?.ok_or_else(|| AppError::NotFound(format!("there is no event `{id}`")))?;
+    let event =
+        app.lake().raw_event(&app.tenant(), event_id).await?.ok_or_else(|| AppError::NotFound(format!("there is no event `{id}`")))?;
     if !as_bytes {
         return Ok(format::json(&shown(&event)));
     }

@@ -13,7 +13,8 @@ use axum::response::Response;
 use axum::routing;
 use serde::Deserialize;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Required, RequestBodyBuilder};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::{ContentBuilder, Required};
 
 /// More than any statement that the gate lets through.
 const MAX_BODY: usize = 1 << 20;
@@ -37,10 +38,13 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 async fn query(_: Reader, State(app): State<App>, parameters: Parameters, body: Body) -> Result<Response, AppError> {
     parameters.only([])?;
-    let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| AppError::BadRequest(format!("the body is longer than {MAX_BODY} bytes")))?;
-    let statement: Statement =
-        serde_json::from_slice(&body).map_err(|error| AppError::BadRequest(format!("the body must be {{\"query\": \"select …\"}}: {error}")))?;
+    let body = axum::body::to_bytes(body, MAX_BODY)
+        .await
+        .map_err(|_| AppError::BadRequest(format!("the body is longer than {MAX_BODY} bytes")))?;
+    let statement: Statement = serde_json::from_slice(&body)
+        .map_err(|error| AppError::BadRequest(format!("the body must be {{\"query\": \"select …\"}}: {error}")))?;
     let batches = app.sql().query(&app.tenant(), &statement.query, app.now()).await?;
-    let text = json_text(&batches).map_err(|error| AppError::BadRequest(format!("a column of the result has no JSON form, cast it: {error}")))?;
+    let text =
+        json_text(&batches).map_err(|error| AppError::BadRequest(format!("a column of the result has no JSON form, cast it: {error}")))?;
     Ok(format::json_bytes(text))
 }

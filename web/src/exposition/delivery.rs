@@ -10,8 +10,7 @@ use flowgauge_query::facts::Facts;
 use flowgauge_query::facts::drift::drift;
 use std::collections::{BTreeMap, HashMap};
 
-const LEAD_TIME_BOUNDS: [f64; 9] =
-    [900.0, 3600.0, 14_400.0, 86_400.0, 172_800.0, 604_800.0, 1_209_600.0, 2_592_000.0, 7_776_000.0];
+const LEAD_TIME_BOUNDS: [f64; 9] = [900.0, 3600.0, 14_400.0, 86_400.0, 172_800.0, 604_800.0, 1_209_600.0, 2_592_000.0, 7_776_000.0];
 
 /// What each counter has reached. Late news can make a count smaller (two tellings turn out to be one deployment), and Prometheus
 /// would take that for a restart and count everything again.

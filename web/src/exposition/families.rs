@@ -15,7 +15,7 @@ pub type Labels<'a> = [(&'a str, &'a str)];
 
 fn metric(labels: &Labels<'_>) -> Metric {
     let pair = |(name, value): &(&str, &str)| {
-        let mut pair = LabelPair::new();
+        let mut pair = LabelPair::default();
         pair.set_name((*name).to_owned());
         pair.set_value((*value).to_owned());
         pair
@@ -26,7 +26,7 @@ fn metric(labels: &Labels<'_>) -> Metric {
 impl Families {
     fn push(&mut self, name: &str, help: &str, kind: MetricType, metric: Metric) {
         let place = *self.places.entry(name.to_owned()).or_insert_with(|| {
-            let mut family = MetricFamily::new();
+            let mut family = MetricFamily::default();
             family.set_name(name.to_owned());
             family.set_help(help.to_owned());
             family.set_field_type(kind);
@@ -37,14 +37,14 @@ impl Families {
     }
 
     pub fn gauge(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: f64) {
-        let (mut series, mut gauge) = (metric(labels), Gauge::new());
+        let (mut series, mut gauge) = (metric(labels), Gauge::default());
         gauge.set_value(value);
         series.set_gauge(gauge);
         self.push(name, help, MetricType::GAUGE, series);
     }
 
     pub fn counter(&mut self, name: &str, help: &str, labels: &Labels<'_>, value: f64) {
-        let (mut series, mut counter) = (metric(labels), Counter::new());
+        let (mut series, mut counter) = (metric(labels), Counter::default());
         counter.set_value(value);
         series.set_counter(counter);
         self.push(name, help, MetricType::COUNTER, series);
@@ -53,12 +53,12 @@ impl Families {
     /// `values` in any order.
     pub fn histogram(&mut self, name: &str, help: &str, labels: &Labels<'_>, bounds: &[f64], values: &[f64]) {
         let bucket = |bound: &f64| {
-            let mut bucket = Bucket::new();
+            let mut bucket = Bucket::default();
             bucket.set_upper_bound(*bound);
             bucket.set_cumulative_count(values.iter().filter(|value| *value <= bound).count() as u64);
             bucket
         };
-        let (mut series, mut histogram) = (metric(labels), Histogram::new());
+        let (mut series, mut histogram) = (metric(labels), Histogram::default());
         histogram.set_bucket(bounds.iter().map(bucket).collect());
         histogram.set_sample_count(values.len() as u64);
         histogram.set_sample_sum(values.iter().sum());

@@ -60,8 +60,11 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
     match metric.unit {
         "s" => {
             let median = [("p50".to_owned(), value)];
-            let quantiles: Vec<(&String, &f64)> =
-                if point.quantiles.is_empty() { median.iter().map(|(stat, value)| (stat, value)).collect() } else { point.quantiles.iter().collect() };
+            let quantiles: Vec<(&String, &f64)> = if point.quantiles.is_empty() {
+                median.iter().map(|(stat, value)| (stat, value)).collect()
+            } else {
+                point.quantiles.iter().collect()
+            };
             for (stat, value) in quantiles {
                 let with_stat: Vec<(&str, &str)> = labels.iter().copied().chain([("stat", stat.as_str())]).collect();
                 families.gauge(&name, &help, &with_stat, *value);
@@ -91,7 +94,8 @@ fn help(metric: &Metric) -> String {
 
 /// The first paragraph of a metric's documentation, in one line.
 fn definition(doc: &str) -> Option<String> {
-    let paragraph = doc.split("\n\n").map(str::trim).find(|paragraph| !paragraph.is_empty() && !paragraph.starts_with(['#', '|', '`', '-']))?;
+    let paragraph =
+        doc.split("\n\n").map(str::trim).find(|paragraph| !paragraph.is_empty() && !paragraph.starts_with(['#', '|', '`', '-']))?;
     let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
     Some(line.replace("**", ""))
 }

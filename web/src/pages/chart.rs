@@ -235,7 +235,14 @@ impl Chart {
         }
     }
 
-    fn band(&self, svg: &mut Svg, class: &str, x: &dyn Fn(usize) -> f64, y: &dyn Fn(f64) -> f64, ends: impl Fn(&Mark) -> Option<(f64, f64)>) {
+    fn band(
+        &self,
+        svg: &mut Svg,
+        class: &str,
+        x: &dyn Fn(usize) -> f64,
+        y: &dyn Fn(f64) -> f64,
+        ends: impl Fn(&Mark) -> Option<(f64, f64)>,
+    ) {
         let ends: Vec<Option<(f64, f64)>> = self.marks.iter().map(ends).collect();
         let mut d = String::new();
         for (from, to) in runs(ends.iter().map(Option::is_some)) {
@@ -291,7 +298,16 @@ pub fn sparkline(marks: &[Mark]) -> String {
     let x = |place: usize| 3.0 + slot * place as f64;
     let y = |value: f64| if top > 0.0 { HEIGHT - 3.0 - (HEIGHT - 6.0) * value / top } else { HEIGHT - 3.0 };
     let mut svg = Svg(String::with_capacity(600));
-    svg.open("svg", &[("class", "spark"), ("viewBox", &format!("0 0 {WIDTH} {HEIGHT}")), ("aria-hidden", "true"), ("focusable", "false")]);
+    svg.open(
+        "svg",
+        &[
+            ("class", "spark"),
+            ("viewBox", &format!("0 0 {WIDTH} {HEIGHT}")),
+            ("preserveAspectRatio", "xMinYMid"),
+            ("aria-hidden", "true"),
+            ("focusable", "false"),
+        ],
+    );
     svg.path("line", &polyline(&values, &x, &y, |_| true));
     let runs = runs(values.iter().map(Option::is_some));
     let last = values.iter().rposition(Option::is_some);
@@ -311,7 +327,10 @@ mod tests {
     use super::*;
 
     fn chart(style: Style, unit: &'static str, values: &[Option<f64>]) -> Chart {
-        let marks = values.iter().map(|value| Mark { value: *value, label: "1 <b>".into(), title: "\"x\" & y".into(), ..Mark::default() }).collect();
+        let marks = values
+            .iter()
+            .map(|value| Mark { value: *value, label: "1 <b>".into(), title: "\"x\" & y".into(), ..Mark::default() })
+            .collect();
         Chart { id: "c".into(), title: "<script>".into(), description: "d".into(), unit, style, marks }
     }
 

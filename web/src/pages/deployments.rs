@@ -7,9 +7,9 @@ use super::form::{Form, Select};
 use super::format::{self, Moment};
 use super::visit::{Shell, Visit};
 use crate::app::App;
-use askama::Template;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
+use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use chrono_tz::Tz;
@@ -114,7 +114,11 @@ async fn show(app: &App, visit: &Visit) -> Result<DeploymentsPage, Stop> {
         form: Form::of_list(path, &filters, selects),
         range: match table.rows.len() {
             0 => "No deployments".to_owned(),
-            n => format!("Deployments {} to {}, newest first", format::grouped(filters.offset as i64 + 1), format::grouped((filters.offset + n) as i64)),
+            n => format!(
+                "Deployments {} to {}, newest first",
+                format::grouped(filters.offset as i64 + 1),
+                format::grouped((filters.offset + n) as i64)
+            ),
         },
         previous: (filters.offset > 0).then(|| place(filters.offset.saturating_sub(ROWS))),
         next: has_more.then(|| place(filters.offset + ROWS)),

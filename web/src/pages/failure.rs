@@ -16,7 +16,10 @@ pub enum Stop {
     /// It is somewhere else.
     Elsewhere(String),
     /// A parameter is not understood.
-    Parameter { name: String, message: String },
+    Parameter {
+        name: String,
+        message: String,
+    },
     Failed(AppError),
 }
 
@@ -62,7 +65,9 @@ impl Stop {
                 let (heading, ways) = match status {
                     StatusCode::NOT_FOUND => ("There is no such page", Vec::new()),
                     StatusCode::BAD_REQUEST => ("The address is not understood", Vec::new()),
-                    status if status.is_server_error() => ("This page cannot be shown now", vec![(visit.address(), "Try again".to_owned())]),
+                    status if status.is_server_error() => {
+                        ("This page cannot be shown now", vec![(visit.address(), "Try again".to_owned())])
+                    }
                     _ => ("This page cannot be shown", Vec::new()),
                 };
                 (status, heading, error.to_string(), ways)

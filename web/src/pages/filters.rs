@@ -19,7 +19,8 @@ const MAX_BUCKETS: f64 = 400.0;
 const DEFAULT_FROM: &str = "now-90d";
 
 /// Windows that people ask for: value of `from`, text, days.
-pub const PRESETS: [(&str, &str); 4] = [("now-30d", "30 days"), (DEFAULT_FROM, "90 days"), ("now-180d", "180 days"), ("now-365d", "1 year")];
+pub const PRESETS: [(&str, &str); 4] =
+    [("now-30d", "30 days"), (DEFAULT_FROM, "90 days"), ("now-180d", "180 days"), ("now-365d", "1 year")];
 
 #[derive(Clone, Debug)]
 pub struct Filters {
@@ -120,7 +121,11 @@ impl Filters {
             Bucketing::Month => 28.0,
         };
         if days / length > MAX_BUCKETS {
-            let (name, text) = if self.value("bucket").is_some() { ("bucket", self.bucket.as_str()) } else { ("from", self.value("from").unwrap_or_default()) };
+            let (name, text) = if self.value("bucket").is_some() {
+                ("bucket", self.bucket.as_str())
+            } else {
+                ("from", self.value("from").unwrap_or_default())
+            };
             return Err(bad(name, text, &format!("at most {MAX_BUCKETS} buckets: take a longer bucket or a shorter window")));
         }
         if let Some(text) = self.value("by") {
@@ -148,7 +153,7 @@ impl Filters {
         self.values(name).next()
     }
 
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(other, _)| *other == name).map(|(_, value)| value.as_str())
     }
 
@@ -184,7 +189,8 @@ impl Filters {
 
     /// Another page with those of these parameters that are given here, and more.
     pub fn carry(&self, path: &str, names: &[&str], more: &[(&'static str, &str)]) -> String {
-        let mut pairs: Vec<(&str, &str)> = self.pairs.iter().filter(|(name, _)| names.contains(name)).map(|(name, value)| (*name, value.as_str())).collect();
+        let mut pairs: Vec<(&str, &str)> =
+            self.pairs.iter().filter(|(name, _)| names.contains(name)).map(|(name, value)| (*name, value.as_str())).collect();
         pairs.extend(more);
         pairs.sort_by_key(|(name, _)| ORDER.iter().position(|other| other == name));
         address::with_query(path, pairs)

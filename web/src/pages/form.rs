@@ -61,9 +61,16 @@ impl Select {
     }
 
     /// One of the names that there are, or `all` of them.
-    pub fn of_names<'a>(name: &'static str, label: &'static str, all: &str, names: impl IntoIterator<Item = &'a str>, filters: &Filters) -> Select {
+    pub fn of_names<'a>(
+        name: &'static str,
+        label: &'static str,
+        all: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        filters: &Filters,
+    ) -> Select {
         let names: Vec<&str> = names.into_iter().collect();
-        let choices = std::iter::once((String::new(), all.to_owned())).chain(names.iter().map(|name| ((*name).to_owned(), (*name).to_owned())));
+        let choices =
+            std::iter::once((String::new(), all.to_owned())).chain(names.iter().map(|name| ((*name).to_owned(), (*name).to_owned())));
         Select::new(name, label, choices.take(if names.len() > NAMES { 0 } else { NAMES + 1 }), filters)
     }
 
@@ -128,7 +135,9 @@ impl Form {
             to,
             tz: filters.value("tz").unwrap_or_default().to_owned(),
             window: String::new(),
-            set: set.flat_map(|name| filters.values(name).map(|value| (format!("{name} {value}"), filters.with(path, name, None)))).collect(),
+            set: set
+                .flat_map(|name| filters.values(name).map(move |value| (format!("{name} {value}"), filters.with(path, name, None))))
+                .collect(),
         }
     }
 }

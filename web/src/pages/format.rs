@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn rates_choose_their_unit() {
-        for (per_day, text) in [(2.1, "2.1/day"), (3.4 / 7.0, "3.4/week"), (0.0, "0/day"), (0.1, "3/month"), (1.0, "1/day"), (250.4, "250/day")] {
+        for (per_day, text) in
+            [(2.1, "2.1/day"), (3.4 / 7.0, "3.4/week"), (0.0, "0/day"), (0.1, "3/month"), (1.0, "1/day"), (250.4, "250/day")]
+        {
             assert_eq!(rate(per_day), text, "{per_day}");
         }
     }

@@ -105,7 +105,7 @@ async fn show(app: &App, visit: &Visit) -> Result<HomePage, Stop> {
         None if teams.is_empty() => Dimension::Service,
         None => Dimension::Team,
     };
-    let (board, rows) = tokio::join!(numbers::board(app, &filters), BoardTable::of(app, "/", &filters, by));
+    let (board, rows) = tokio::join!(numbers::board(app, &filters, false), BoardTable::of(app, "/", &filters, by));
     let (board, mut rows) = (board?, rows?);
     rows.kinds = [("Teams", Dimension::Team), ("Services", Dimension::Service)]
         .map(|(text, dimension)| (text, filters.with("/", "by", Some(dimension.as_str())), dimension == by))
@@ -113,7 +113,12 @@ async fn show(app: &App, visit: &Visit) -> Result<HomePage, Stop> {
     let mut shell = visit.shell("Delivery performance", Some(&filters));
     shell.data_as_of = board.data_as_of.map(|at| Moment::new(at, filters.tz()));
     Ok(HomePage {
-        form: Form::of_numbers("/", &filters, &["by", "service", "environment"], vec![Select::of_names("team", "Team", "All teams", teams, &filters)]),
+        form: Form::of_numbers(
+            "/",
+            &filters,
+            &["by", "service", "environment"],
+            vec![Select::of_names("team", "Team", "All teams", teams, &filters)],
+        ),
         collectors: collectors(app, app.now()),
         shell,
         board,

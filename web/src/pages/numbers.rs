@@ -206,12 +206,17 @@ fn questions(filters: &Filters, by: &[Dimension]) -> Vec<Question> {
     now.chain(before).chain(trend).map(|question| Question { by: by.to_vec(), ..question }).collect()
 }
 
-/// The numbers for the whole of what is shown.
-pub async fn board(app: &App, filters: &Filters) -> Result<Board, AppError> {
+/// The numbers for the whole of what is shown; `with_charts` also their trends in full.
+pub async fn board(app: &App, filters: &Filters, with_charts: bool) -> Result<Board, AppError> {
     let mut asked = questions(filters, &[]);
-    asked.extend(WORDS.iter().map(|words| Question { bucket: filters.bucket, ..filters.question_before(words.id) }));
+    if with_charts {
+        asked.extend(WORDS.iter().map(|words| Question { bucket: filters.bucket, ..filters.question_before(words.id) }));
+    }
     let answers = ask(app, asked).await?;
-    let whole = |part: usize, place: usize| answers[part * WORDS.len() + place].series.first().map_or(&[][..], |series| &series.points);
+    let whole = |part: usize, place: usize| {
+        let answer = answers.get(part * WORDS.len() + place);
+        answer.and_then(|answer| answer.series.first()).map_or(&[][..], |series| &series.points)
+    };
     let mut board = Board {
         tiles: Vec::new(),
         charts: Vec::new(),
@@ -222,7 +227,9 @@ pub async fn board(app: &App, filters: &Filters) -> Result<Board, AppError> {
         let (trend, before) = (whole(2, place), whole(3, place));
         let marks = marks(words, trend, before, filters);
         board.tiles.push(tile(words, whole(0, place).first(), whole(1, place).first(), &marks, filters));
-        board.charts.push(chart_view(words, marks, trend, filters));
+        if with_charts {
+            board.charts.push(chart_view(words, marks, trend, filters));
+        }
         for (row, point) in trend.iter().enumerate() {
             if board.trend.rows.len() <= row {
                 board.trend.rows.push((point.start.clone(), label(point, filters.tz(), filters.bucket), Vec::new()));
@@ -354,13 +361,18 @@ fn status_words(point: &Point) -> &'static str {
 /// Reasons for leaving something out, in words.
 fn left_out(point: &Point) -> String {
     let words = |reason: &str| match reason {
-        "no_graph" => "history not known".to_owned(),
-        "no_baseline" => "first deployment of a service".to_owned(),
-        "no_source_link" => "commit of the deployment not known".to_owned(),
-        "no_commit_time" => "time of the commit not known".to_owned(),
-        "no_op" => "the version that ran already".to_owned(),
-        "config_only" => "only configuration changed".to_owned(),
-        "unattributed" => "incidents of no deployment".to_owned(),
+        "no_graph" => "with unknown history".to_owned(),
+        "no_baseline" => "first of their service".to_owned(),
+        "no_source_link" => "without a commit".to_owned(),
+        "no_commit_time" => "commits without a time".to_owned(),
+        "no_files" => "commits without a list of files".to_owned(),
+        "merge_commit" => "merge commits".to_owned(),
+        "clock_skew" => "that end before they begin".to_owned(),
+        "no_op" => "that changed nothing".to_owned(),
+        "config_only" => "of configuration only".to_owned(),
+        "rollback" => "rollbacks".to_owned(),
+        "unattributed" => "incidents that no deployment caused".to_owned(),
+        "resolved_before_deploy" => "over before the deployment".to_owned(),
         other => format::words(other),
     };
     let parts = point.excluded.iter().map(|(reason, count)| format!("{} {}", format::grouped(*count), words(reason)));

@@ -74,7 +74,7 @@ async fn show(app: &App, visit: &Visit, service: String) -> Result<ServicePage, 
     }
     let filters = visit.filters(app, &facts, PARAMETERS)?.scoped(Dimension::Service, &service);
     let query = ListQuery { filters: vec![("service".to_owned(), service.clone())], limit: LATEST, ..ListQuery::default() };
-    let (board, latest) = tokio::join!(numbers::board(app, &filters), deployments::table(app, &query, &filters));
+    let (board, latest) = tokio::join!(numbers::board(app, &filters, true), deployments::table(app, &query, &filters));
     let (board, (latest, _)) = (board?, latest?);
     let list = |more: &[(&'static str, &str)]| {
         let more: Vec<(&'static str, &str)> = [("service", service.as_str())].into_iter().chain(more.iter().copied()).collect();
@@ -82,15 +82,21 @@ async fn show(app: &App, visit: &Visit, service: String) -> Result<ServicePage, 
     };
     let mut shell = visit.shell(&service, Some(&filters));
     shell.data_as_of = board.data_as_of.map(|at| Moment::new(at, filters.tz()));
-    let environments = facts.services.get(&service).map(|of| environments(of, filters.tz(), |name| list(&[("environment", name)]))).unwrap_or_default();
+    let environments =
+        facts.services.get(&service).map(|of| environments(of, filters.tz(), |name| list(&[("environment", name)]))).unwrap_or_default();
     let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
     let select = Select::of_names("environment", "Environment", "Production", names, &filters);
     Ok(ServicePage {
         form: Form::of_numbers(&visit.path, &filters, &[], vec![select]),
-        team: facts.catalogue.team(&service).map(|team| (team.to_owned(), filters.carry(&address::team(team), &["from", "to", "bucket", "tz", "theme"], &[]))),
+        team: facts
+            .catalogue
+            .team(&service)
+            .map(|team| (team.to_owned(), filters.carry(&address::team(team), &["from", "to", "bucket", "tz", "theme"], &[]))),
         repo: facts.catalogue.get(&service).and_then(|entry| entry.repo.clone()),
         deployments: list(&[]),
-        failed: [("rollbacks", "rollback"), ("hotfixes", "hotfix"), ("reverts", "revert")].map(|(text, kind)| (text, list(&[("kind", kind)]))).to_vec(),
+        failed: [("rollbacks", "rollback"), ("hotfixes", "hotfix"), ("reverts", "revert")]
+            .map(|(text, kind)| (text, list(&[("kind", kind)])))
+            .to_vec(),
         apps: apps(&facts, &service, filters.tz()),
         environments,
         shell,
@@ -108,7 +114,10 @@ fn environments(of: &ServiceFacts, tz: Tz, href: impl Fn(&str) -> String) -> Vec
         let ended: Vec<_> = there.filter(|deployment| deployment.finished_at().is_some()).collect();
         let running = ended.iter().filter(|deployment| deployment.took_effect).max_by_key(|deployment| deployment.order());
         let last = ended.iter().max_by_key(|deployment| deployment.order());
-        let Some(tier) = of.deployments.iter().find(|deployment| deployment.row.environment == *name).map(|deployment| deployment.tier) else { continue };
+        let Some(tier) = of.deployments.iter().find(|deployment| deployment.row.environment == *name).map(|deployment| deployment.tier)
+        else {
+            continue;
+        };
         let did_not = last.filter(|last| running.is_none_or(|running| running.order() < last.order()));
         let version = running.map(|running| &running.row).and_then(|row| row.version.clone().or(row.sha.clone()).or(row.digest.clone()));
         let environment = Environment {

@@ -30,7 +30,6 @@ struct SourcesPage {
 
 struct SourceView {
     name: String,
-    kind: String,
     /// The provider as it writes itself.
     title: String,
     /// Where its deliveries go; imported rows have none of their own.
@@ -96,7 +95,10 @@ fn show(app: &App, visit: &Visit) -> Result<SourcesPage, Stop> {
         let provider = providers::by_kind(&kind);
         let source = config.source(&name).filter(|source| source.kind == kind);
         SourceView {
-            title: provider.map_or_else(|| if kind == OWN_KIND { "Imported rows".to_owned() } else { kind.clone() }, |provider| provider.title().to_owned()),
+            title: provider.map_or_else(
+                || if kind == OWN_KIND { "Imported rows".to_owned() } else { kind.clone() },
+                |provider| provider.title().to_owned(),
+            ),
             address: source.as_ref().map(|source| format!("{base}/hooks/{}", source.name)),
             wanted: provider.map(|provider| provider.events().join(", ")).unwrap_or_default(),
             is_signed: source.is_some_and(|source| !source.secrets.is_none()),
@@ -106,7 +108,6 @@ fn show(app: &App, visit: &Visit) -> Result<SourcesPage, Stop> {
             refused: refused(&name),
             events: events.into_iter().map(|event| event_row(event, now)).collect(),
             name,
-            kind,
         }
     };
     Ok(SourcesPage {

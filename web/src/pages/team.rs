@@ -41,7 +41,7 @@ async fn show(app: &App, visit: &Visit, team: String) -> Result<TeamPage, Stop> 
         return Err(AppError::NotFound(format!("unknown team `{team}`{hint}")).into());
     }
     let filters = visit.filters(app, &facts, PARAMETERS)?.scoped(Dimension::Team, &team);
-    let (board, rows) = tokio::join!(numbers::board(app, &filters), BoardTable::of(app, &visit.path, &filters, Dimension::Service));
+    let (board, rows) = tokio::join!(numbers::board(app, &filters, true), BoardTable::of(app, &visit.path, &filters, Dimension::Service));
     let (board, rows) = (board?, rows?);
     let mut shell = visit.shell(&format!("Team {team}"), Some(&filters));
     shell.data_as_of = board.data_as_of.map(|at| Moment::new(at, filters.tz()));

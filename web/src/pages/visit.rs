@@ -25,11 +25,7 @@ pub struct Visit {
 impl Visit {
     /// The visit of anybody, who need not be signed in.
     pub fn of_anybody(parts: &Parts) -> Visit {
-        Visit {
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers.clone(),
-        }
+        Visit { path: parts.uri.path().to_owned(), query: parts.uri.query().unwrap_or_default().to_owned(), headers: parts.headers.clone() }
     }
 
     pub fn address(&self) -> String {
@@ -74,7 +70,11 @@ impl Visit {
             theme: theme.unwrap_or("auto"),
             stylesheet: super::assets::STYLE.address(),
             icon: super::assets::ICON.address(),
-            can_sign_out: self.headers.get_all(header::COOKIE).iter().any(|line| line.to_str().is_ok_and(|line| line.contains(auth::COOKIE))),
+            can_sign_out: self
+                .headers
+                .get_all(header::COOKIE)
+                .iter()
+                .any(|line| line.to_str().is_ok_and(|line| line.contains(auth::COOKIE))),
             data_as_of: None,
         }
     }

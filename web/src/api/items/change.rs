@@ -31,7 +31,8 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         .into_iter()
         .filter(|found| text_of(Table::Commit.spec(), &found.row, "sha").is_some_and(|sha| shas.contains(sha)))
         .collect();
-    let places: BTreeSet<(&str, &str)> = brought.iter().filter_map(|fact| text_in(fact, "deployment_id").zip(text_in(fact, "source"))).collect();
+    let places: BTreeSet<(&str, &str)> =
+        brought.iter().filter_map(|fact| text_in(fact, "deployment_id").zip(text_in(fact, "source"))).collect();
     let mut deployments = Vec::new();
     for (deployment, source) in places {
         deployments.extend(view.facts(FactTable::Deployments, &[("deployment_id", deployment), ("source", source)])?);

@@ -13,7 +13,8 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     let source = view.choose("incident", id, "source", found.iter().map(|found| found.source.to_string()).collect())?;
     let found: Vec<Found> = found.into_iter().filter(|found| found.source.as_str() == source).collect();
     let links = view.facts(FactTable::IncidentLinks, &[("incident_id", id), ("source", &source)])?;
-    let charged: BTreeSet<(&str, &str)> = links.iter().filter_map(|link| text_in(link, "deployment_id").zip(text_in(link, "deployment_source"))).collect();
+    let charged: BTreeSet<(&str, &str)> =
+        links.iter().filter_map(|link| text_in(link, "deployment_id").zip(text_in(link, "deployment_source"))).collect();
     let mut deployments = Vec::new();
     for (deployment, source) in charged {
         deployments.extend(view.facts(FactTable::Deployments, &[("deployment_id", deployment), ("source", source)])?);

@@ -105,7 +105,9 @@ fn row(spec: &'static TableSpec, is_observed: bool) -> ObjectBuilder {
     let origin = if is_observed { ORIGIN.as_slice() } else { &[] };
     let columns = [&TENANT].into_iter().chain(spec.columns).chain(origin);
     let object = ObjectBuilder::new().description(Some(spec.doc.trim()));
-    columns.fold(object, |object, column| object.property(column.name, shape(column.kind, column.is_nullable(), Some(column.doc))).required(column.name))
+    columns.fold(object, |object, column| {
+        object.property(column.name, shape(column.kind, column.is_nullable(), Some(column.doc))).required(column.name)
+    })
 }
 
 /// A page of rows of a table.
@@ -150,7 +152,10 @@ fn shapes() -> Vec<(&'static str, Shape)> {
         ("Events", events.into()),
         ("Refusal", object([("reason", text()), ("at", moment()), ("count", integer())]).into()),
         ("Source", source().into()),
-        ("Sources", object([("data", list(named("Source"))), ("next_cursor", text_or_null()), ("refused_unknown", or_null("Refusal"))]).into()),
+        (
+            "Sources",
+            object([("data", list(named("Source"))), ("next_cursor", text_or_null()), ("refused_unknown", or_null("Refusal"))]).into(),
+        ),
         ("Received", object([("event_id", text())]).property("duplicate", flag()).into()),
         ("Health", object([("status", text()), ("version", text())]).into()),
         ("Readiness", object([("ready", flag()), ("checks", check.into())]).into()),
@@ -190,13 +195,7 @@ fn answer() -> ObjectBuilder {
 }
 
 fn window() -> ObjectBuilder {
-    object([
-        ("from", moment()),
-        ("to", moment()),
-        ("as_of", moment()),
-        ("bucket", choice(Bucketing::ALL.iter().copied())),
-        ("tz", text()),
-    ])
+    object([("from", moment()), ("to", moment()), ("as_of", moment()), ("bucket", choice(Bucketing::ALL.iter().copied())), ("tz", text())])
 }
 
 fn point() -> ObjectBuilder {
