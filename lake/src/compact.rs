@@ -17,15 +17,16 @@ impl Inner {
     pub async fn compact(&self) -> Result<CompactReport, LakeError> {
         let mut report = CompactReport::default();
         let now = now();
+        let today = now.day();
         {
             let mut raw = self.tables.raw.lock().await;
-            report.merged += raw.compact().await?;
+            report.merged += raw.compact(&today).await?;
             self.show_raw_files(&mut raw).await?;
             report.deleted += raw.vacuum(now).await?;
         }
         for table in self.tables.observations.values() {
             let mut table = table.lock().await;
-            report.merged += table.compact().await?;
+            report.merged += table.compact(&today).await?;
             report.deleted += table.vacuum(now).await?;
         }
         for table in self.tables.facts.values() {

@@ -23,7 +23,7 @@ pub struct FlushReport {
 }
 
 /// Bodies that go into one file.
-const RAW_FILE_BYTES: usize = 64 << 20;
+const RAW_FILE_BYTES: usize = 32 << 20;
 
 impl Inner {
     pub async fn flush(&self) -> Result<FlushReport, LakeError> {

@@ -44,7 +44,10 @@ impl DataFolder {
             write_durably(&format, format!("{FORMAT_VERSION}\n").as_bytes(), 0o644)?;
         }
         sync_file(&path)?;
-        if let Some(parent) = path.parent() {
+        // Above the folder there may be nothing that this process can open, and then nothing that it has made.
+        if let Some(parent) = path.parent()
+            && File::open(parent).is_ok()
+        {
             sync_file(parent)?;
         }
         Ok(DataFolder { path, keys: Mutex::default(), _lock: lock })

@@ -1,7 +1,10 @@
 //! The lake: what Flowgauge knows and how it keeps it.
 //!
-//! `model` says what a row is (no IO, no clock). `journal` makes an event durable, `tables` are the Delta tables,
-//! `tail` is what is journalled and not yet in a table, and [`Lake`] in `store` ties the three together.
+//! `model` says what a row is (no IO, no clock). [`Lake`] in `store` is what others use. An event goes this way:
+//! `journal` makes it durable and acknowledges it, `applier` has it read and feeds its rows to whoever answers questions, `tail` holds the
+//! rows until `flush` moves them and the raw event into the `tables` (Delta Lake), where `compact` keeps them small and `raw` finds
+//! the event again. `fact_store` keeps what follows from the rows, `sources` counts what came, `import` reads files of rows, `folder` is
+//! the data folder with its lock and keys.
 
 mod applier;
 pub mod clock;

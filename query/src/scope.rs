@@ -275,18 +275,24 @@ impl<'a> Builder<'a> {
     fn attributed_incidents(&mut self) {
         for link in self.facts.links.iter().filter(|link| link.repeats_from.is_none_or(|from| !self.exists(from))).collect::<Vec<_>>() {
             let Some(bucket) = self.exists(link.started_at).then(|| self.bucket(link.started_at)).flatten() else { continue };
-            let reason = if link.deployment.is_some() { "attributed" } else { "unattributed" };
+            let reason = if self.charged(link).is_some() { "attributed" } else { "unattributed" };
             for key in self.incident_series(link) {
                 self.push(&key, ScopeRow { what: "incident", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() });
             }
         }
     }
 
+    /// The deployment that an incident is charged to, if it had happened by the question's moment.
+    fn charged(&self, link: &Link) -> Option<&'a Classified> {
+        let spot = link.deployment.as_ref()?;
+        Some(&self.facts.services.get(&spot.service)?.deployments[spot.index]).filter(|deployment| self.has_finished(deployment))
+    }
+
     /// The series that an incident counts in: those of its services, each once; without a service only totals
     /// (semantics, 7.36). In a series of one environment only incidents that name it.
     fn incident_series(&self, link: &Link) -> BTreeSet<Vec<String>> {
         // One that is charged to a deployment counts where that is.
-        let charged = link.deployment.as_ref().map(|spot| &self.facts.services[&spot.service].deployments[spot.index]);
+        let charged = self.charged(link);
         let environment = charged.map(|deployment| deployment.row.environment.as_str()).or(link.incident.environment.as_deref());
         let by_environment = self.question.by.contains(&Dimension::Environment) || self.question.filters.contains_key(&Dimension::Environment);
         let by_service = self.question.by.iter().any(|dimension| matches!(dimension, Dimension::Service | Dimension::Team));

@@ -20,6 +20,9 @@ pub struct Serve {
     /// Acknowledge before anything is stored and keep duplicates: the control of the crash test, which must then fail
     #[arg(long, hide = true)]
     unsafe_control: bool,
+    /// Move the tail to the tables when it has this many bytes: the crash test wants flushes all the time
+    #[arg(long, hide = true, value_name = "BYTES")]
+    flush_bytes: Option<usize>,
 }
 
 /// How often changed facts are written for those who read the folder.
@@ -32,10 +35,13 @@ impl Serve {
         let config = Config::load(&overrides)?;
         config.check_server()?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
-        let unsafe_control = self.unsafe_control;
+        let (unsafe_control, flush_bytes) = (self.unsafe_control, self.flush_bytes);
         let app = App::open_with(config, overrides, |options| {
             if unsafe_control {
                 options.durability = flowgauge_lake::Durability::Unsafe;
+            }
+            if let Some(bytes) = flush_bytes {
+                options.flush_bytes = bytes;
             }
         })
         .await?;

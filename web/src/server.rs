@@ -63,6 +63,8 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
 
 /// Serves until `stop` is done: no new connections then, those under way get a few seconds.
 pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()>) {
+    // What is shown follows what comes in, as long as anybody can look.
+    let fresh = [tokio::spawn(app.engine().clone().keep_fresh()), tokio::spawn(exposition::keep_fresh(app.clone()))];
     let router = router(app);
     let mut builder = Builder::new();
     // Without a timer hyper has no time limit for headers, and slow clients could hold every connection.
@@ -100,6 +102,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were cut off: they took longer than the server waits when it stops");
     }
+    fresh.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 /// Logs to standard error: text, one line an event. `RUST_LOG` chooses what (the configuration reads the environment).

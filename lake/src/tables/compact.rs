@@ -15,29 +15,55 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More small files than this in one partition are merged.
+/// More small files than this of the present day are merged; of a day that is over, more than one.
 const SMALL_FILES: usize = 8;
-/// Bytes from which a file is left as it is.
-const AT_REST: u64 = 64 << 20;
+/// Bytes of rows (not compressed) from which a file is left as it is, and that are merged at once. What is merged lies in memory.
+const AT_REST: u64 = 32 << 20;
+const MERGED: u64 = 128 << 20;
 /// How long a removed file can still be read: longer than any query.
 const RETENTION_SECONDS: i64 = 3600;
 
 impl Delta {
     /// Merges the small files of a partition where there are many of them, and keeps a repeated row once. Returns how many partitions were.
-    pub async fn compact(&mut self) -> Result<usize, LakeError> {
+    pub async fn compact(&mut self, today: &str) -> Result<usize, LakeError> {
         self.refresh().await?;
-        let mut small: BTreeMap<(String, String), Vec<TableFile>> = BTreeMap::new();
+        let mut partitions: BTreeMap<(String, String), Vec<TableFile>> = BTreeMap::new();
         for file in self.files().await? {
-            if file.size < AT_REST {
-                small.entry((file.tenant.clone(), file.period.clone())).or_default().push(file);
+            partitions.entry((file.tenant.clone(), file.period.clone())).or_default().push(file);
+        }
+        let current: BTreeSet<&Path> = partitions.values().flatten().map(|file| &file.path).collect();
+        self.weights.retain(|path, _| current.contains(path));
+        let mut count = 0;
+        for ((_, period), files) in partitions {
+            let allowed = if period == today { SMALL_FILES } else { 1 };
+            if files.len() <= allowed {
+                continue;
+            }
+            let small = self.small(files).await?;
+            if small.len() > allowed {
+                self.merge(&small).await?;
+                count += 1;
             }
         }
-        let mut count = 0;
-        for files in small.into_values().filter(|files| files.len() > SMALL_FILES) {
-            self.merge(&files).await?;
-            count += 1;
-        }
         Ok(count)
+    }
+
+    /// Those of the files that are not at rest, as many as fit into one merge.
+    async fn small(&mut self, files: Vec<TableFile>) -> Result<Vec<TableFile>, LakeError> {
+        let mut small = Vec::new();
+        let mut bytes = 0;
+        for file in files {
+            let weight = match self.weights.get(&file.path) {
+                Some(weight) => *weight,
+                None => self.file(&file).weight().await?,
+            };
+            self.weights.insert(file.path.clone(), weight);
+            if weight < AT_REST && bytes + weight <= MERGED {
+                bytes += weight;
+                small.push(file);
+            }
+        }
+        Ok(small)
     }
 
     async fn merge(&mut self, files: &[TableFile]) -> Result<(), LakeError> {
@@ -57,7 +83,7 @@ impl Delta {
                 add.data_change = false;
             }
         }
-        let operation = DeltaOperation::Optimize { predicate: None, target_size: AT_REST as i64 };
+        let operation = DeltaOperation::Optimize { predicate: None, target_size: MERGED as i64 };
         self.land(staged, operation, None, Replaced::Files(files.iter().map(|file| &file.path).collect())).await
     }
 

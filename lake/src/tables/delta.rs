@@ -16,6 +16,7 @@ use futures::future::ready;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
+use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use url::Url;
@@ -57,6 +58,8 @@ pub(crate) struct Delta {
     pub(super) stale: bool,
     /// Milliseconds: files removed up to here are deleted already.
     pub(super) vacuumed_until: i64,
+    /// Bytes of rows in files that a compaction has looked at.
+    pub(super) weights: BTreeMap<Path, u64>,
 }
 
 impl Delta {
@@ -69,7 +72,7 @@ impl Delta {
         if table.verify_deltatable_existence().await.map_err(&failed)? {
             table.load().await.map_err(&failed)?;
         }
-        let mut delta = Delta { layout, table, committed: None, stale: false, vacuumed_until: i64::MIN };
+        let mut delta = Delta { layout, table, committed: None, stale: false, vacuumed_until: i64::MIN, weights: BTreeMap::new() };
         if delta.exists() {
             delta.add_missing_columns().await?;
         }
@@ -214,6 +217,11 @@ impl StoredFile {
     pub async fn read(self, columns: Option<&[&str]>) -> Result<BatchStream, LakeError> {
         let batches = self.reader.clone().read(columns).await.map_err(LakeError::table(self.table))?;
         Ok(self.complete(batches))
+    }
+
+    /// Bytes of its rows, not compressed.
+    pub async fn weight(mut self) -> Result<u64, LakeError> {
+        self.reader.weight().await.map_err(LakeError::table(self.table))
     }
 
     /// The rows whose text column has this value.

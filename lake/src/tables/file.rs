@@ -59,6 +59,12 @@ impl FileReader {
         builder.with_projection(mask).build()
     }
 
+    /// Bytes of its rows, not compressed.
+    pub async fn weight(&mut self) -> Result<u64> {
+        let metadata = self.get_metadata(None).await?;
+        Ok(metadata.row_groups().iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default()).sum())
+    }
+
     /// The rows whose text column has this value. Row groups that cannot have it, by their statistics, are not read;
     /// in the others only the rows that match are.
     pub async fn find(self, name: &str, value: &str) -> Result<Batches> {

@@ -40,6 +40,9 @@ async fn append(delta: &mut Delta, rows: &[Row], seq: u64) {
     delta.append(staged, seq).await.unwrap();
 }
 
+/// The day of the small files: the merges below are those of the present day.
+const TODAY: &str = "1970-01-01";
+
 async fn read(delta: &Delta) -> Vec<Row> {
     let mut rows = Vec::new();
     for file in delta.files().await.unwrap() {
@@ -111,7 +114,7 @@ async fn a_column_that_is_new_is_null_in_old_rows() {
         append(&mut delta, &[job(seq as i64, seq as i64)], seq).await;
     }
     let mut before = read(&delta).await;
-    assert_eq!(delta.compact().await.unwrap(), 1);
+    assert_eq!(delta.compact(TODAY).await.unwrap(), 1);
     before.sort_by_key(|row| format!("{row:?}"));
     let mut after = read(&delta).await;
     after.sort_by_key(|row| format!("{row:?}"));
@@ -131,8 +134,8 @@ async fn compaction_keeps_each_row_once_and_deletes_only_what_was_replaced() {
     }
     let stray = folder.path().join("jobs/tenant=default/day=1970-01-01/stray.parquet");
     fs::write(&stray, "not in the log").unwrap();
-    assert_eq!(delta.compact().await.unwrap(), 1);
-    assert_eq!(delta.compact().await.unwrap(), 0);
+    assert_eq!(delta.compact(TODAY).await.unwrap(), 1);
+    assert_eq!(delta.compact(TODAY).await.unwrap(), 0);
     let mut expected = vec![job(0, 91)];
     expected.extend((1..=9).map(|n| job(n, n)));
     assert_eq!(read(&delta).await, expected);
@@ -152,6 +155,21 @@ async fn compaction_keeps_each_row_once_and_deletes_only_what_was_replaced() {
     assert_eq!(files_on_disk(&folder.path().join("jobs/tenant=default")), 2);
     assert!(stray.exists());
     assert_eq!(read(&delta).await, expected);
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut delta = open(folder.path()).await;
+    for seq in 1..=3 {
+        append(&mut delta, &[job(seq, seq), job(seq, seq + 86_400)], seq as u64).await;
+    }
+    assert_eq!(delta.compact("1970-01-02").await.unwrap(), 1);
+    let days: Vec<_> = delta.files().await.unwrap().into_iter().map(|file| file.period).collect();
+    assert_eq!(days, ["1970-01-01", "1970-01-02", "1970-01-02", "1970-01-02"]);
+    assert_eq!(delta.compact("1970-01-02").await.unwrap(), 0);
+    assert_eq!(delta.compact("1970-01-03").await.unwrap(), 1);
+    assert_eq!((delta.files().await.unwrap().len(), read(&delta).await.len()), (2, 6));
 }
 
 #[tokio::test]
@@ -183,9 +201,9 @@ async fn two_writers_both_get_through() {
     append(&mut two, &[job(9, 9)], 9).await;
     assert_eq!((read(&two).await.len(), two.committed().await.unwrap()), (9, 9));
     // Behind again, and what it would merge is still there.
-    assert_eq!(one.compact().await.unwrap(), 0);
+    assert_eq!(one.compact(TODAY).await.unwrap(), 0);
     append(&mut one, &[job(10, 10)], 10).await;
-    assert_eq!(two.compact().await.unwrap(), 1);
+    assert_eq!(two.compact(TODAY).await.unwrap(), 1);
     let again = open(folder.path()).await;
     assert_eq!((read(&again).await.len(), again.files().await.unwrap().len()), (10, 2));
     // What is said to be committed already is not committed twice.

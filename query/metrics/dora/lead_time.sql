@@ -7,7 +7,7 @@ with commits as (
 ),
 leads as (
     select series, bucket, count(*) as n, count(distinct id) as deployments,
-        percentile_cont(lead, 0.5) as p50, percentile_cont(lead, 0.75) as p75, percentile_cont(lead, 0.9) as p90,
+        quantile(lead, 0.5) as p50, quantile(lead, 0.75) as p75, quantile(lead, 0.9) as p90,
         avg(lead) as mean, order_statistics(lead) as ci
     from commits where reason is null
     group by series, bucket

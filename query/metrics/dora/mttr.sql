@@ -11,7 +11,7 @@ restored as (
     select series, bucket, count(*) as n,
         kaplan_meier(seconds, is_over) as km,
         avg(seconds) filter (where is_over) as mean,
-        percentile_cont(seconds, 0.5) filter (where is_over) as median_resolved
+        quantile(seconds, 0.5) filter (where is_over) as median_resolved
     from times where seconds >= 0
     group by series, bucket
 ),

@@ -23,7 +23,7 @@ times as (
 recovery as (
     select series, bucket, count(*) as n,
         kaplan_meier(seconds, is_over) as km,
-        percentile_cont(seconds, 0.5) filter (where is_over) as median_resolved
+        quantile(seconds, 0.5) filter (where is_over) as median_resolved
     from times where seconds >= 0
     group by series, bucket
 ),

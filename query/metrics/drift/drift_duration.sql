@@ -10,7 +10,7 @@ with times as (
 durations as (
     select series, bucket, count(*) as n,
         kaplan_meier(seconds, is_over) as km,
-        percentile_cont(seconds, 0.5) filter (where is_over) as median_resolved
+        quantile(seconds, 0.5) filter (where is_over) as median_resolved
     from times where not is_hidden
     group by series, bucket
 ),

@@ -5,7 +5,7 @@ with starts as (
 ),
 waits as (
     select series, bucket, count(*) as n,
-        percentile_cont(seconds, 0.5) as p50, percentile_cont(seconds, 0.95) as p95,
+        quantile(seconds, 0.5) as p50, quantile(seconds, 0.95) as p95,
         avg(seconds) as mean, order_statistics(seconds) as ci
     from starts where seconds >= 0
     group by series, bucket

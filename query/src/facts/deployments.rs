@@ -306,7 +306,7 @@ fn reverted(repo: &Repo, brought: &[Node], here: &Reached) -> Vec<Node> {
             };
             found.extend(node.filter(|&node| here.contains(node)));
         }
-        let title = message.lines().next().and_then(|line| line.strip_prefix("Revert \"")?.strip_suffix('"'));
+        let title = message.lines().next().and_then(|line| Some(line.strip_prefix("Revert \"")?.rsplit_once('"')?.0));
         for change in title.into_iter().flat_map(|title| repo.changes_titled(title)) {
             found.extend(change.commits.iter().copied().chain(change.merge).filter(|&node| here.contains(node)));
         }

@@ -450,10 +450,11 @@ impl Tenant {
             .values()
             .flat_map(|app| {
                 let seen = app.observations.iter().filter(|seen| seen.health.as_deref() == Some("Degraded"));
-                let place = app.service.clone().zip(app.environment.clone());
-                seen.filter_map(move |seen| {
-                    let (service, environment) = place.clone()?;
-                    Some(Degraded { service, environment: seen.environment.clone().unwrap_or(environment), at: seen.observed_at })
+                seen.filter_map(|seen| {
+                    let told = seen.service.as_deref().map(|service| self.config.service_of(service, None));
+                    let service = self.config.service_of_app(&app.app).map(str::to_owned).or(told).or_else(|| app.service.clone())?;
+                    let environment = seen.environment.clone().or_else(|| app.environment.clone())?;
+                    Some(Degraded { service, environment, at: seen.observed_at })
                 })
             })
             .collect();

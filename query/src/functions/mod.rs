@@ -5,6 +5,7 @@ mod garwood;
 mod interval;
 mod kaplan_meier;
 mod order_statistics;
+mod quantile;
 mod ratio;
 mod seconds_between;
 mod wilson;
@@ -26,6 +27,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> datafusion::error::Resul
         registry.register_udf(Arc::new(function))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(kaplan_meier::KaplanMeier::new())))?;
+    registry.register_udaf(Arc::new(AggregateUDF::from(quantile::Quantile::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(order_statistics::OrderStatistics::new())))?;
     Ok(())
 }

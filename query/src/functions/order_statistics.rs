@@ -45,7 +45,7 @@ impl AggregateUDFImpl for OrderStatistics {
 }
 
 #[derive(Debug, Default)]
-struct Values(Vec<f64>);
+pub struct Values(pub Vec<f64>);
 
 impl Accumulator for Values {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {

@@ -43,7 +43,10 @@ impl Page {
     /// The texts of all elements that a selector picks, blanks put together.
     fn texts(&self, css: &str) -> Vec<String> {
         let document = Html::parse_document(&self.text);
-        let text = |element: scraper::ElementRef<'_>| element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = |element: scraper::ElementRef<'_>| {
+            let nodes: Vec<&str> = element.text().flat_map(str::split_whitespace).collect();
+            nodes.join(" ")
+        };
         document.select(&Selector::parse(css).expect(css)).map(text).collect()
     }
 
