@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn owners() {
-        assert_eq!(owner("gitlab.acme.io/shop/checkout"), Some("shop"));
-        assert_eq!(owner("gitlab.acme.io/checkout"), None);
+        assert_eq!(owner("git.acme.io/shop/checkout"), Some("shop"));
+        assert_eq!(owner("git.acme.io/checkout"), None);
     }
 }

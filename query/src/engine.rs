@@ -156,35 +156,23 @@ impl Engine {
         if cache.version == version { cache.answers.get(question).cloned() } else { None }
     }
 
-    /// The folded view of an observation table.
+    /// The folded view of an observation table, as of the picture that is shown.
     pub fn entity_batch(&self, tenant: &Tenant, table: Table) -> RecordBatch {
         let slot = self.slot(tenant);
-        let state = locked(&slot.state);
-        let rows: Vec<Row> = state.entities.table(table).map(|(_, stored)| folded_row(tenant, stored)).collect();
-        observation_batch(table.spec(), &rows)
+        kept(&slot, table.name(), |_| {
+            let state = locked(&slot.state);
+            let rows: Vec<Row> = state.entities.table(table).map(|(_, stored)| folded_row(tenant, stored)).collect();
+            observation_batch(table.spec(), &rows)
+        })
     }
 
     /// A fact table.
     pub fn fact_batch(&self, tenant: &Tenant, table: FactTable) -> RecordBatch {
-        let slot = self.slot(tenant);
-        let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
-        {
-            let cache = locked(&slot.cache);
-            if let Some(batch) = cache.tables.get(table.name()).filter(|_| cache.version == facts.version) {
-                return batch.clone();
-            }
-        }
-        let rows = fact_rows(&facts, table);
-        let rows: Vec<(&Tenant, &[Cell])> = rows.iter().map(|cells| (tenant, cells.as_slice())).collect();
-        let batch = fact_batch(table.spec(), &rows);
-        let mut cache = locked(&slot.cache);
-        if cache.version < facts.version {
-            *cache = Cache { version: facts.version, ..Cache::default() };
-        }
-        if cache.version == facts.version {
-            cache.tables.insert(table.name(), batch.clone());
-        }
-        batch
+        kept(&self.slot(tenant), table.name(), |facts| {
+            let rows = fact_rows(facts, table);
+            let rows: Vec<(&Tenant, &[Cell])> = rows.iter().map(|cells| (tenant, cells.as_slice())).collect();
+            fact_batch(table.spec(), &rows)
+        })
     }
 
     /// The entities whose first key column is `first`, each with its source, folded row, and the raw events behind it.
@@ -198,6 +186,26 @@ impl Engine {
         });
         found.collect()
     }
+}
+
+/// A table of the present picture: made once, then kept until the picture changes.
+fn kept(slot: &Slot, name: &'static str, make: impl FnOnce(&Facts) -> RecordBatch) -> RecordBatch {
+    let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
+    {
+        let cache = locked(&slot.cache);
+        if let Some(batch) = cache.tables.get(name).filter(|_| cache.version == facts.version) {
+            return batch.clone();
+        }
+    }
+    let batch = make(&facts);
+    let mut cache = locked(&slot.cache);
+    if cache.version < facts.version {
+        *cache = Cache { version: facts.version, ..Cache::default() };
+    }
+    if cache.version == facts.version {
+        cache.tables.insert(name, batch.clone());
+    }
+    batch
 }
 
 /// An entity as a single item shows it.

@@ -20,6 +20,7 @@ mod sql;
 
 pub use engine::{Engine, Found, Rules};
 pub use error::QueryError;
+pub use metric_function::MetricFunction;
 pub use persist::{Written, persist_facts};
 pub use run::run;
 pub use sql::Sql;

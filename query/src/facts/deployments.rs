@@ -284,7 +284,17 @@ fn bring(all: &mut [Classified], indices: &[usize]) {
                     nodes.iter().chain(own).for_each(|&node| here.add(node));
                 }
             }
-            Tip::NoGraph(Some((repo, node))) if deployment.is_success() => reached.entry(repo.name.clone()).or_default().add(*node),
+            // Of an unknown history only its own commit is known.
+            Tip::NoGraph(Some((repo, node))) => {
+                let here = reached.entry(repo.name.clone()).or_default();
+                if !here.contains(*node) {
+                    deployment.brought = vec![*node];
+                    deployment.reverts = reverted(repo, &deployment.brought, here);
+                }
+                if deployment.is_success() {
+                    here.add(*node);
+                }
+            }
             _ => {}
         }
     }
@@ -363,7 +373,7 @@ fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]
 /// What the commits say that a deployment first brings to its environment (semantics, 7.19 and 7.20).
 fn kind_by_commits(deployment: &Classified) -> (DeploymentKind, &'static str) {
     let repo = match &deployment.tip {
-        Tip::Commit(repo, _) | Tip::Listed(repo, _, _) => repo,
+        Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repo,
         _ => return (DeploymentKind::Release, "another version"),
     };
     let brings_hotfix = deployment.brought.iter().any(|&node| !repo.is_merge(node) && repo.change_of(node).is_some_and(|change| change.is_hotfix));

@@ -12,8 +12,8 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing;
 use serde::Deserialize;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{ContentBuilder, Required};
 
 /// More than any statement that the gate lets through.

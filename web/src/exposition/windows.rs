@@ -4,7 +4,7 @@ use super::families::{Families, Labels};
 use flowgauge_lake::model::Time;
 use flowgauge_query::answer::Point;
 use flowgauge_query::facts::Facts;
-use flowgauge_query::metric::{self, Metric};
+use flowgauge_query::metric::{self, Family, Metric};
 use flowgauge_query::question::{Dimension, Display, Question};
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ const LABELS: [Dimension; 3] = [Dimension::Environment, Dimension::Service, Dime
 
 /// One question a metric and window, split by every label at once.
 pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
-    for metric in metric::ALL {
+    for metric in metric::ALL.iter().filter(|metric| has_rows(metric.family, facts)) {
         for (window, days) in WINDOWS {
             let mut question = Question::new(metric.id, now, Display::default());
             question.from = now.plus_seconds(-days * 86_400);
@@ -32,6 +32,16 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
             // Scrapes and pages share this thread.
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Whether there is anything that a question could be about.
+fn has_rows(family: Family, facts: &Facts) -> bool {
+    match family {
+        Family::Deployments | Family::Changes => !facts.services.is_empty(),
+        Family::Incidents => !facts.links.is_empty(),
+        Family::Drift => !facts.apps.is_empty(),
+        Family::Pipelines => !facts.runs.is_empty(),
     }
 }
 

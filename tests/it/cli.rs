@@ -1,0 +1,127 @@
+//! The command line: exit codes, words of errors, import and the same answers as the oracle's.
+
+use crate::numbers::{difference, parameters, plain};
+use crate::server::{Server, flowgauge, json, text};
+use flowgauge_oracle::{Question, World, answer};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Runs a command that must end with `code`, and gives what it said on standard error.
+fn fails(code: i32, arguments: &[&str]) -> String {
+    let output = flowgauge(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
+    said
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.insert(text(&path).to_owned(), Vec::new());
+            found.extend(files(&path));
+        } else {
+            found.insert(text(&path).to_owned(), std::fs::read(&path).expect("the file can be read"));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_slip_ends_with_2_and_names_what_was_meant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, missing) = (text(folder.path()), folder.path().join("missing"));
+    assert!(fails(2, &["metric", "led_time", "--data", here]).contains("lead_time"));
+    assert!(fails(2, &["metric", "lead_time", "--data", text(&missing)]).contains("missing"));
+    assert!(fails(2, &["query", "select 1", "--data", text(&missing)]).contains("missing"));
+    assert!(fails(2, &["import", text(&missing), "--data", here]).contains("missing"));
+    assert!(fails(2, &["query", "drop table deployments", "--data", here]).lines().count() >= 1);
+    assert!(fails(2, &["query", "select 1 from deploymnets", "--data", here]).contains("deployments"));
+    assert!(fails(2, &["metric", "lead_time", "--from", "yesterdy", "--data", here]).contains("yesterdy"));
+    fails(2, &["metrik"]);
+    assert!(!missing.exists(), "a question made a folder");
+}
+
+#[test]
+fn what_fails_ends_with_1() {
+    // Nobody listens on port 1 of a loopback address.
+    let said = fails(1, &["metric", "lead_time", "--server", "http://127.0.0.1:1"]);
+    assert!(said.contains("127.0.0.1:1"), "{said}");
+}
+
+#[test]
+fn a_newer_format_ends_with_3_and_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("format"), "99\n").expect("a file");
+    let here = text(folder.path());
+    let before = files(folder.path());
+    for arguments in [vec!["metric", "lead_time"], vec!["query", "select 1"], vec!["serve", "--listen", "127.0.0.1:0"]] {
+        let said = fails(3, &[arguments, vec!["--data", here]].concat());
+        assert!(said.contains("99") && said.contains(here), "{said}");
+    }
+    assert_eq!(before, files(folder.path()));
+}
+
+#[test]
+fn a_second_process_is_told_whose_folder_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = text(folder.path());
+    let server = Server::start(folder.path(), &[]);
+    for arguments in [vec!["query", "select 1"], vec!["serve", "--listen", "127.0.0.1:0"]] {
+        let said = fails(2, &[arguments, vec!["--data", here]].concat());
+        assert!(said.contains(here) && said.contains("another"), "{said}");
+    }
+    server.stop();
+    assert!(json(&["query", "select 1 as one", "--format", "json", "--data", here]).is_array());
+}
+
+#[test]
+fn imported_worlds_are_answered_as_the_oracle_answers() {
+    let (mut asked, mut differences) = (0, Vec::new());
+    for seed in 1..=3 {
+        let (rows, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let world = World::random(seed);
+        world.write(rows.path()).expect("the world can be written");
+        let import = ["import", text(rows.path()), "--data", text(data.path())];
+        assert!(flowgauge(&import).status.success());
+        let again = flowgauge(&import);
+        assert!(String::from_utf8_lossy(&again.stdout).contains("known already"), "the second import was not recognised");
+        // One question of each metric; another of its three in every world.
+        for question in Question::random(seed, &world).iter().skip(seed as usize % 3).step_by(3) {
+            let mut arguments = vec!["metric".to_owned(), question.metric.clone()];
+            for (name, value) in parameters(question) {
+                arguments.extend([format!("--{}", name.replace('_', "-")), value]);
+            }
+            arguments.extend(["--format", "json", "--data", text(data.path())].map(str::to_owned));
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let ours = plain(json(&arguments)["series"].take());
+            asked += 1;
+            if let Some(difference) = difference("", &ours, &plain(answer(&world, question))) {
+                differences.push(format!("world {seed}, {arguments:?}\n  {difference}"));
+            }
+        }
+    }
+    println!("{asked} questions on 3 worlds");
+    assert!(asked >= 39 && differences.is_empty(), "{} of {asked}:\n{}", differences.len(), differences.join("\n"));
+}
+
+#[test]
+fn a_configuration_is_checked_without_showing_its_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flowgauge.toml");
+    std::fs::write(folder.path().join("secret"), "hush-hush\n").expect("a file");
+    let good = "[[source]]\nname = \"gitlab\"\nkind = \"gitlab\"\nsecret_file = \"secret\"\n\
+                [[reader]]\nname = \"grafana\"\ntoken_file = \"secret\"\n\
+                [[service]]\nname = \"checkout\"\nteam = \"payments\"\n";
+    std::fs::write(&path, good).expect("a file");
+    let output = flowgauge(&["check-config", "--config", text(&path)]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("/hooks/gitlab") && said.contains("payments"), "{said}");
+    assert!(!said.contains("hush-hush"));
+    std::fs::write(&path, good.replace("secret_file", "secret_fil")).expect("a file");
+    assert!(fails(2, &["check-config", "--config", text(&path)]).contains("secret_file"));
+    std::fs::write(&path, "[server]\nlisten = \"0.0.0.0:8080\"\n").expect("a file");
+    assert!(fails(2, &["check-config", "--config", text(&path)]).contains("[[reader]]"));
+}
