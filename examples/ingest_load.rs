@@ -46,11 +46,17 @@ fn start(folder: &Path) -> (Server, String) {
     let config = folder.join("flowgauge.toml");
     std::fs::write(&config, "[[source]]\nname = \"github\"\nkind = \"github\"\nsecret_file = \"secret\"\n").expect("a file");
     let mut command = Command::new(&binary);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(config).arg("--data").arg(folder.join("data")).stderr(Stdio::piped());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(config)
+        .arg("--data")
+        .arg(folder.join("data"))
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is a pipe")).lines().map_while(Result::ok);
     let found = lines.by_ref().find_map(|line| line.split_once("serving http://").map(|(_, rest)| rest.to_owned()));
-    let address: String = found.expect("the server says where it is").chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
+    let address: String =
+        found.expect("the server says where it is").chars().take_while(|c| c.is_ascii_digit() || matches!(c, '.' | ':')).collect();
     std::thread::spawn(move || lines.filter(|line| line.contains("ERROR")).for_each(|line| println!("server: {line}")));
     (Server(child), format!("http://{address}"))
 }
@@ -66,7 +72,10 @@ fn payload(secret: &str) -> Delivery {
 }
 
 /// Runs `clients` copies of `request` for a while: requests a second, median, 99th percentile.
-async fn run<F: Future<Output = ()> + Send>(clients: usize, request: impl Fn(u64) -> F + Clone + Send + 'static) -> (f64, Duration, Duration) {
+async fn run<F: Future<Output = ()> + Send>(
+    clients: usize,
+    request: impl Fn(u64) -> F + Clone + Send + 'static,
+) -> (f64, Duration, Duration) {
     let number = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let tasks: Vec<_> = (0..clients)

@@ -3,6 +3,7 @@
 
 use flowgauge_lake::model::{Cell, EventId, Row, Source, Table, TableSpec, Time, canonical_json, fold};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 
 /// A key as text, injective and ordered by its first part: the key columns, then the source where it is part of the key.
@@ -51,6 +52,8 @@ fn cell_part(cell: &Cell) -> String {
 #[derive(Debug)]
 pub struct Stored {
     rows: Vec<Row>,
+    /// Of each row, a print of what it says: repeats are told by it.
+    prints: Vec<u64>,
     /// `None` while there is only one row, which is then its own fold.
     folded: Option<Vec<Cell>>,
     /// The raw events behind it, also those that repeated what was known.
@@ -87,16 +90,24 @@ impl Stored {
         if !self.raw.contains(&row.raw_event_id) {
             self.raw.push(row.raw_event_id);
         }
-        let json = canonical_json(spec, &row);
-        if self.rows.iter().any(|known| canonical_json(spec, known) == json) {
+        let print = print(spec, &row);
+        if self.prints.contains(&print) {
             return false;
         }
         self.rows.push(row);
+        self.prints.push(print);
         let folded = fold(spec, &self.rows);
         let changed = folded != self.cells();
         self.folded = Some(folded);
         changed
     }
+}
+
+/// Equal for rows that say the same, whoever received them and when.
+fn print(spec: &TableSpec, row: &Row) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    canonical_json(spec, row).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// All entities of one tenant, by table and key.
@@ -127,7 +138,8 @@ impl Entities {
             }
             None => {
                 let after = row.cells.clone();
-                entities.insert(key, Stored { raw: vec![row.raw_event_id], rows: vec![row], folded: None });
+                let stored = Stored { raw: vec![row.raw_event_id], prints: vec![print(spec, &row)], rows: vec![row], folded: None };
+                entities.insert(key, stored);
                 self.version += 1;
                 Some((None, after))
             }

@@ -53,7 +53,9 @@ impl Git {
         let repo = self.repo_name()?;
         let client = Client::of(&self.remote)?;
         let app = if client.is_none() { Some(self.place.open().await?) } else { None };
-        let clones = app.as_ref().map_or_else(std::env::temp_dir, |app| app.lake().path().join("clones"));
+        // An address is cloned into a folder of its own, which the next backfill only brings up to date.
+        let clones = app.as_ref().map_or_else(|| std::env::temp_dir().join("flowgauge-clones"), |app| app.lake().path().join("clones"));
+        let clones = clones.join(crate::server_client::encode(&repo));
         let (address, name) = (self.address.clone(), repo.clone());
         // Reading git blocks; rows are sent while the next are read.
         let (sender, mut chunks) = mpsc::channel::<Vec<Observation>>(2);

@@ -24,7 +24,8 @@ const METRICS: [&str; 13] = [
 ];
 
 /// The files: name, first instant of the window, buckets. Every window ends with the shop, which is also the moment of asking.
-pub const FILES: [(&str, &str, Bucket); 2] = [("last_90_days", "2026-03-31T00:00:00Z", Bucket::None), ("by_month", "2025-07-01T00:00:00Z", Bucket::Month)];
+pub const FILES: [(&str, &str, Bucket); 2] =
+    [("last_90_days", "2026-03-31T00:00:00Z", Bucket::None), ("by_month", "2025-07-01T00:00:00Z", Bucket::Month)];
 const END: &str = "2026-06-29T00:00:00Z";
 
 pub fn path(name: &str) -> PathBuf {

@@ -13,7 +13,7 @@ use flowgauge_ingest::{Headers, Webhook, own_event, providers};
 use flowgauge_lake::model::{RawEvent, Source, Table, nearest};
 use serde_json::json;
 
-/// GitHub's and GitLab's limit; what is larger is never sent by them.
+/// 25 MiB: what is larger, the senders that we know do not send.
 pub const MAX_BODY: usize = 26_214_400;
 
 async fn read(request: Request<Body>) -> Result<(HeaderMap, Bytes), AppError> {
