@@ -22,7 +22,9 @@ use std::sync::{Arc, LazyLock};
 
 /// One partition: scopes are small, and the order of additions must not change from run to run.
 static STATE: LazyLock<SessionState> = LazyLock::new(|| {
-    let config = SessionConfig::new().with_target_partitions(1).with_information_schema(false).with_collect_statistics(false);
+    let mut config = SessionConfig::new().with_target_partitions(1).with_information_schema(false).with_collect_statistics(false);
+    // The statements are small and planned anew for every question: one pass of the optimiser costs less than it could save.
+    config.options_mut().optimizer.max_passes = 1;
     let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
     functions::register(&mut state).expect("our functions have names of their own");
     state

@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn slips_and_dangers_are_errors() {
-        assert!(config("[server]\nlisten_on = \"a\"").is_err_and(|text| text.contains("listen_on") && text.contains("did you mean `listen`")));
+        assert!(config("[server]\nlissten = \"a\"").is_err_and(|text| text.contains("lissten") && text.contains("did you mean `listen`")));
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlb\"").is_err_and(|text| text.contains("did you mean `gitlab`")));
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlab\"\nsecret_file = \"empty\"").is_err_and(|text| text.contains("empty")));
         assert!(config("[display]\ntz = \"Mars\"").is_err());

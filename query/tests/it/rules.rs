@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const VENDORS: [&str; 11] =
     ["github", "gitlab", "bitbucket", "azure", "argo cd", "argocd", "pagerduty", "jira", "jenkins", "airflow", "opsgenie"];
 /// Statistics are functions (`src/functions`); SQL calls them and has none of its own.
-const STATISTICS: [&str; 6] = ["percentile", "approx_", "median(", "sqrt(", "stddev", "ntile("];
+const STATISTICS: [&str; 5] = ["percentile", "approx_", "median(", "sqrt(", "stddev"];
 /// As many lines in a row are the same formula.
 const SAME_LINES: usize = 8;
 
