@@ -28,7 +28,8 @@ fn code(error: &anyhow::Error) -> u8 {
         if let Some(LakeError::Incompatible { .. }) = cause.downcast_ref::<LakeError>() {
             return 3;
         }
-        let is_usage = cause.is::<Usage>() || cause.is::<ConfigError>() || cause.downcast_ref::<QueryError>().is_some_and(QueryError::is_askers);
+        let is_usage =
+            cause.is::<Usage>() || cause.is::<ConfigError>() || cause.downcast_ref::<QueryError>().is_some_and(QueryError::is_askers);
         if is_usage || matches!(cause.downcast_ref::<LakeError>(), Some(LakeError::InUse(_))) {
             return 2;
         }

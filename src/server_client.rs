@@ -16,7 +16,9 @@ pub struct Client {
 
 /// A part of a path with everything escaped that could end it.
 pub fn encode(part: &str) -> String {
-    part.bytes().map(|b| if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
+    part.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) { (b as char).to_string() } else { format!("%{b:02X}") })
+        .collect()
 }
 
 impl Client {
@@ -25,7 +27,12 @@ impl Client {
         let Some(address) = &remote.server else { return Ok(None) };
         let base: Url = address.parse().map_err(|_| Usage(format!("--server `{address}` is no address: write http://127.0.0.1:8080")))?;
         let token = match &remote.token_file {
-            Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?.trim_end().to_owned()),
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?
+                    .trim_end()
+                    .to_owned(),
+            ),
             None => None,
         };
         Ok(Some(Client { http: reqwest::Client::new(), base, token }))

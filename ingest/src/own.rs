@@ -2,7 +2,9 @@
 
 use crate::provider::{NormaliseError, Rules};
 use bytes::Bytes;
-use flowgauge_lake::model::{Cell, EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json};
+use flowgauge_lake::model::{
+    Cell, EventId, Observation, RawEvent, Row, RowError, Source, Table, Tenant, Time, canonical_json, row_from_json,
+};
 
 /// The kind of raw events that hold rows of our own schema.
 pub const OWN_KIND: &str = "flowgauge";

@@ -137,7 +137,8 @@ pub fn owner(repo: &str) -> Option<&str> {
 
 /// `*` and `?` stay within a folder, `**` crosses folders, a trailing `/` means all below (semantics, 7.27).
 pub fn glob_matches(glob: &str, path: &str) -> bool {
-    let glob: Vec<char> = if let Some(folder) = glob.strip_suffix('/') { format!("{folder}/**") } else { glob.to_owned() }.chars().collect();
+    let glob: Vec<char> =
+        if let Some(folder) = glob.strip_suffix('/') { format!("{folder}/**") } else { glob.to_owned() }.chars().collect();
     let path: Vec<char> = path.chars().collect();
     // reachable[j]: the pattern so far matches the first j characters of the path.
     let mut reachable = vec![false; path.len() + 1];

@@ -52,7 +52,8 @@ impl TableFunctionImpl for MetricFunction {
         let id = values.iter().find(|(name, _)| *name == "id").map(|(_, id)| id.clone()).unwrap_or_default();
         let parameters: Vec<(String, String)> =
             values.into_iter().filter(|(name, _)| *name != "id").map(|(name, value)| (name.to_owned(), value)).collect();
-        let question = Question::parse(&id, &parameters, self.now, self.engine.rules().display).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+        let question = Question::parse(&id, &parameters, self.now, self.engine.rules().display)
+            .map_err(|error| DataFusionError::Plan(error.to_string()))?;
         Ok(Arc::new(MetricTable { engine: self.engine.clone(), tenant: self.tenant.clone(), now: self.now, question }))
     }
 }
@@ -127,8 +128,15 @@ impl TableProvider for MetricTable {
         TableType::View
     }
 
-    async fn scan(&self, state: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
-        let answer = self.engine.ask(&self.tenant, &self.question, self.now).await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let answer =
+            self.engine.ask(&self.tenant, &self.question, self.now).await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         MemTable::try_new(schema(), vec![vec![batch(&answer)?]])?.scan(state, projection, filters, limit).await
     }
 }

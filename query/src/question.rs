@@ -119,7 +119,10 @@ impl Question {
                 "preset" if value == "flowgauge" => {}
                 "preset" => return Err(bad("flowgauge")),
                 "tier" if value == "all" => question.tiers = Tiers::All,
-                "tier" => question.tiers = Tiers::One(Tier::parse(value).ok_or_else(|| bad("all, production, staging, testing, development or other"))?),
+                "tier" => {
+                    question.tiers =
+                        Tiers::One(Tier::parse(value).ok_or_else(|| bad("all, production, staging, testing, development or other"))?)
+                }
                 "ci" => question.force_intervals = value == "1",
                 "by" => {
                     for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -129,9 +132,10 @@ impl Question {
                 other => {
                     let names = ["from", "to", "as_of", "bucket", "tz", "by", "preset", "tier", "ci"];
                     let known = names.into_iter().chain(metric.family.dimensions().iter().map(|dimension| dimension.as_str()));
-                    let dimension = Dimension::parse(other).filter(|dimension| metric.family.dimensions().contains(dimension)).ok_or_else(|| {
-                        QueryError::UnknownParameter { name: other.to_owned(), nearest: nearest(other, known).map(str::to_owned) }
-                    })?;
+                    let dimension =
+                        Dimension::parse(other).filter(|dimension| metric.family.dimensions().contains(dimension)).ok_or_else(|| {
+                            QueryError::UnknownParameter { name: other.to_owned(), nearest: nearest(other, known).map(str::to_owned) }
+                        })?;
                     question.filters.entry(dimension).or_default().push(value.clone());
                 }
             }
@@ -161,7 +165,11 @@ fn dimension(metric: &Metric, name: &str, word: &str) -> Result<Dimension, Query
     Dimension::parse(word).filter(|dimension| known.contains(dimension)).ok_or_else(|| QueryError::BadParameter {
         name: name.to_owned(),
         value: word.to_owned(),
-        expected: format!("{} can be split by {}", metric.id, known.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(", ")),
+        expected: format!(
+            "{} can be split by {}",
+            metric.id,
+            known.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(", ")
+        ),
     })
 }
 

@@ -103,7 +103,15 @@ fn collect(
     series
 }
 
-fn point(metric: &Metric, batch: &RecordBatch, row: usize, bucket: &Bucket, is_configured: bool, min_n: i64, with_intervals: bool) -> Point {
+fn point(
+    metric: &Metric,
+    batch: &RecordBatch,
+    row: usize,
+    bucket: &Bucket,
+    is_configured: bool,
+    min_n: i64,
+    with_intervals: bool,
+) -> Point {
     let mut point = Point {
         start: bucket.start.to_string(),
         end: bucket.end.to_string(),

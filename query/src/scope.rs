@@ -132,9 +132,8 @@ impl<'a> Builder<'a> {
     fn services(&self) -> Vec<(&'a str, &'a ServiceFacts)> {
         let facts = self.facts;
         let team = |service: &str| facts.catalogue.team(service);
-        let wanted = |service: &str| {
-            self.question.filter(Dimension::Service, Some(service)) && self.question.filter(Dimension::Team, team(service))
-        };
+        let wanted =
+            |service: &str| self.question.filter(Dimension::Service, Some(service)) && self.question.filter(Dimension::Team, team(service));
         facts.services.iter().filter(|(name, _)| wanted(name)).map(|(name, service)| (name.as_str(), service.as_ref())).collect()
     }
 
@@ -217,7 +216,8 @@ impl<'a> Builder<'a> {
             let (Some(at), Some(outcome)) = (all[i].finished_at(), all[i].row.outcome) else { continue };
             let Some(bucket) = self.bucket(at) else { continue };
             let key = self.key(&self.deployment_labels(service, &all[i].row.environment));
-            let row = ScopeRow { what: "deployment", bucket: Some(bucket), at: Some(at), outcome: Some(outcome.as_str()), ..ScopeRow::default() };
+            let row =
+                ScopeRow { what: "deployment", bucket: Some(bucket), at: Some(at), outcome: Some(outcome.as_str()), ..ScopeRow::default() };
             self.push(&key, row);
         }
     }
@@ -294,7 +294,8 @@ impl<'a> Builder<'a> {
         // One that is charged to a deployment counts where that is.
         let charged = self.charged(link);
         let environment = charged.map(|deployment| deployment.row.environment.as_str()).or(link.incident.environment.as_deref());
-        let by_environment = self.question.by.contains(&Dimension::Environment) || self.question.filters.contains_key(&Dimension::Environment);
+        let by_environment =
+            self.question.by.contains(&Dimension::Environment) || self.question.filters.contains_key(&Dimension::Environment);
         let by_service = self.question.by.iter().any(|dimension| matches!(dimension, Dimension::Service | Dimension::Team));
         let services: Vec<Option<&str>> = match link.services.as_slice() {
             [] if by_service => Vec::new(),
@@ -320,7 +321,11 @@ impl<'a> Builder<'a> {
             self.connect(service, of);
             if split_by_environment {
                 for (environment, stream) in &of.environments {
-                    let tier = of.deployments.iter().find(|deployment| deployment.row.environment == *environment).map(|deployment| deployment.tier);
+                    let tier = of
+                        .deployments
+                        .iter()
+                        .find(|deployment| deployment.row.environment == *environment)
+                        .map(|deployment| deployment.tier);
                     if tier.is_some_and(|tier| self.counts(environment, tier)) {
                         let key = self.key(&self.deployment_labels(service, environment));
                         self.stream(&key, of, stream);
@@ -331,7 +336,10 @@ impl<'a> Builder<'a> {
             let key = self.key(&self.deployment_labels(service, ""));
             if self.names_environment() {
                 let merged = !self.question.filters.contains_key(&Dimension::Environment);
-                let stream = of.stream(&|deployment| self.counts(&deployment.row.environment, deployment.tier) && self.has_finished(deployment), merged);
+                let stream = of.stream(
+                    &|deployment| self.counts(&deployment.row.environment, deployment.tier) && self.has_finished(deployment),
+                    merged,
+                );
                 self.stream(&key, of, &stream);
             } else if of.production.logical.iter().all(|group| self.is_whole(of, group)) {
                 self.stream(&key, of, &of.production);
@@ -504,7 +512,13 @@ impl<'a> Builder<'a> {
                     }
                     let started = run.started_at.filter(|&at| self.exists(at));
                     if let Some((at, bucket)) = started.and_then(|at| Some((at, self.bucket(at)?))) {
-                        let row = ScopeRow { what: "start", bucket: Some(bucket), at: Some(at), seconds: run.queue_seconds, ..ScopeRow::default() };
+                        let row = ScopeRow {
+                            what: "start",
+                            bucket: Some(bucket),
+                            at: Some(at),
+                            seconds: run.queue_seconds,
+                            ..ScopeRow::default()
+                        };
                         self.push(&key, row);
                     }
                 }
@@ -528,7 +542,6 @@ impl<'a> Builder<'a> {
         Ok(Scope { series, batch: batch(&rows)? })
     }
 }
-
 
 fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
     let texts = |get: fn(&ScopeRow) -> Option<&'static str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as ArrayRef;

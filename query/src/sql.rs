@@ -45,7 +45,12 @@ pub struct Sql {
 
 impl Sql {
     pub fn new(engine: Arc<Engine>, lake: Arc<Lake>) -> std::io::Result<Sql> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("sql").thread_stack_size(STACK).enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sql")
+            .thread_stack_size(STACK)
+            .enable_time()
+            .build()?;
         Ok(Sql { engine, lake, runtime: Some(runtime) })
     }
 
@@ -78,7 +83,10 @@ impl Sql {
     }
 
     fn context(&self, tenant: &Tenant, now: Time) -> Result<SessionContext, QueryError> {
-        let config = SessionConfig::new().with_target_partitions(2).with_information_schema(true).with_default_catalog_and_schema("flowgauge", "public");
+        let config = SessionConfig::new()
+            .with_target_partitions(2)
+            .with_information_schema(true)
+            .with_default_catalog_and_schema("flowgauge", "public");
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(MAX_MEMORY))).build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&mut *context.state_ref().write())?;
@@ -118,7 +126,16 @@ fn check(statement: &str) -> Result<(), QueryError> {
         return refused(format!("it has more than {MAX_TOKENS} words"));
     }
     let is_operator = |token: &&Token| match token {
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat | Token::Eq | Token::Neq | Token::Lt | Token::Gt => true,
+        Token::Plus
+        | Token::Minus
+        | Token::Mul
+        | Token::Div
+        | Token::Mod
+        | Token::StringConcat
+        | Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt => true,
         Token::Word(word) => matches!(word.value.to_ascii_lowercase().as_str(), "and" | "or" | "not"),
         _ => false,
     };

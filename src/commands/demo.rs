@@ -52,7 +52,9 @@ impl Demo {
         if !config.is_open() {
             bail!(crate::exit::Usage("the demo listens on a loopback address only: it lets everybody in".to_owned()));
         }
-        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let address = listener.local_addr()?;
         let app = App::open(config, overrides).await?;
         let marker = self.data.join("demo-loaded");
@@ -67,7 +69,10 @@ impl Demo {
         if self.load_only {
             return Ok(());
         }
-        super::say(&format!("\n  Flowgauge is at  http://{address}/\n  metrics          http://{address}/metrics\n  API              http://{address}/api/v1/metrics\n\nCtrl-C stops it; the data stays in {}", self.data.display()));
+        super::say(&format!(
+            "\n  Flowgauge is at  http://{address}/\n  metrics          http://{address}/metrics\n  API              http://{address}/api/v1/metrics\n\nCtrl-C stops it; the data stays in {}",
+            self.data.display()
+        ));
         serving.await?
     }
 }
@@ -123,7 +128,8 @@ async fn post_all(base: &str, shop: &std::sync::Arc<Shop>) -> anyhow::Result<()>
             }
         })
     };
-    let deliveries = stream::unfold(deliveries, |mut deliveries| async move { deliveries.recv().await.map(|delivery| (delivery, deliveries)) });
+    let deliveries =
+        stream::unfold(deliveries, |mut deliveries| async move { deliveries.recv().await.map(|delivery| (delivery, deliveries)) });
     deliveries.map(Ok).try_for_each_concurrent(CONNECTIONS, |delivery| post(&client, base, delivery)).await?;
     making.await?;
     Ok(())
@@ -194,7 +200,8 @@ mod tests {
     #[test]
     fn the_shop_ends_yesterday_or_a_few_days_before() {
         for day in 0..14 {
-            let now = NaiveDate::from_ymd_opt(2026, 11, 16).expect("a date").and_hms_opt(12, 0, 0).expect("a time").and_utc() + Days::new(day);
+            let now =
+                NaiveDate::from_ymd_opt(2026, 11, 16).expect("a date").and_hms_opt(12, 0, 0).expect("a time").and_utc() + Days::new(day);
             let last = LAST_DAY + chrono::TimeDelta::weeks(weeks_to_yesterday(now));
             let behind = (now.date_naive() - last).num_days();
             assert!((1..=7).contains(&behind), "{now}: {last}");

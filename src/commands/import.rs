@@ -7,8 +7,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use clap::Args;
 use flowgauge_ingest::own_event;
-use flowgauge_lake::{ImportError, import_files, read_file};
 use flowgauge_lake::model::{Source, Tenant};
+use flowgauge_lake::{ImportError, import_files, read_file};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -39,7 +39,9 @@ impl Import {
                     new += usize::from(client.send_rows(table, chunk.into()).await.with_context(|| file.display().to_string())?);
                 }
             } else if let Some(app) = &app {
-                let events = chunks.into_iter().map(|(table, chunk)| own_event(Tenant::default(), Source::new("import"), table, Bytes::from(chunk), app.now()));
+                let events = chunks
+                    .into_iter()
+                    .map(|(table, chunk)| own_event(Tenant::default(), Source::new("import"), table, Bytes::from(chunk), app.now()));
                 let events = events.collect::<Result<Vec<_>, _>>().with_context(|| file.display().to_string())?;
                 // One request to the journal: the file is in as a whole or not at all.
                 let receipts = app.lake().append(events).await?;

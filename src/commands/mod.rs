@@ -42,7 +42,11 @@ impl Place {
     async fn open_existing(&self) -> anyhow::Result<App> {
         let folder = self.configuration()?.data;
         if !folder.is_dir() {
-            return Err(crate::exit::Usage(format!("there is no data folder `{}`; name it with --data, or ask a server with --server URL", folder.display())).into());
+            return Err(crate::exit::Usage(format!(
+                "there is no data folder `{}`; name it with --data, or ask a server with --server URL",
+                folder.display()
+            ))
+            .into());
         }
         self.open().await
     }

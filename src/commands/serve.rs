@@ -34,7 +34,9 @@ impl Serve {
         let overrides = self.place.overrides(self.listen.clone());
         let config = Config::load(&overrides)?;
         config.check_server()?;
-        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.listen))?;
         let (unsafe_control, flush_bytes) = (self.unsafe_control, self.flush_bytes);
         let app = App::open_with(config, overrides, |options| {
             if unsafe_control {

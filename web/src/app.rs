@@ -76,7 +76,17 @@ impl App {
         let lake = Arc::new(lake);
         engine.refresh();
         let sql = Sql::new(engine.clone(), lake.clone()).map_err(|error| LakeError::Unavailable(error.to_string()))?;
-        Ok(App(Arc::new(Inner { config: RwLock::new(Arc::new(config)), overrides, lake, engine, sql, counters: Counters::new(), exposition: Exposition::default(), normaliser, written: tokio::sync::Mutex::default() })))
+        Ok(App(Arc::new(Inner {
+            config: RwLock::new(Arc::new(config)),
+            overrides,
+            lake,
+            engine,
+            sql,
+            counters: Counters::new(),
+            exposition: Exposition::default(),
+            normaliser,
+            written: tokio::sync::Mutex::default(),
+        })))
     }
 
     pub fn config(&self) -> Arc<Config> {
@@ -112,10 +122,13 @@ impl App {
         let fresh = Config::load(&self.0.overrides)?;
         let old = self.config();
         if fresh.listen != old.listen || fresh.data != old.data {
-            return Err(crate::config::ConfigError::Invalid("listen and [store] path change only with a restart; nothing was changed".to_owned()));
+            return Err(crate::config::ConfigError::Invalid(
+                "listen and [store] path change only with a restart; nothing was changed".to_owned(),
+            ));
         }
         fresh.check_server()?;
-        let key = self.0.lake.folder().tenant_key(&Tenant::default()).map_err(|error| crate::config::ConfigError::Invalid(error.to_string()))?;
+        let key =
+            self.0.lake.folder().tenant_key(&Tenant::default()).map_err(|error| crate::config::ConfigError::Invalid(error.to_string()))?;
         *self.0.normaliser.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Normaliser::new(fresh.mapping_rules(key)));
         self.0.engine.reconfigure(fresh.rules.clone());
         *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);

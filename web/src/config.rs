@@ -233,7 +233,9 @@ fn read(path: &Path) -> Result<FileConfig, ConfigError> {
 /// The parser's words, with the name that was probably meant.
 fn with_nearest(error: &toml::de::Error) -> String {
     let text = error.to_string();
-    let Some((slip, known)) = error.message().split_once("expected one of ").or_else(|| error.message().split_once("expected ")) else { return text };
+    let Some((slip, known)) = error.message().split_once("expected one of ").or_else(|| error.message().split_once("expected ")) else {
+        return text;
+    };
     let slip = slip.split('`').nth(1).unwrap_or_default();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
     match nearest(slip, known).filter(|_| error.message().starts_with("unknown field")) {
@@ -269,7 +271,12 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
         let Some(provider) = providers::by_kind(&source.kind) else {
             let kinds = providers::ALL.iter().map(|provider| provider.kind());
             let hint = nearest(&source.kind, kinds.clone()).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
-            return invalid(format!("source `{}` has the unknown kind `{}`{hint} Known: {}", source.name, source.kind, kinds.collect::<Vec<_>>().join(", ")));
+            return invalid(format!(
+                "source `{}` has the unknown kind `{}`{hint} Known: {}",
+                source.name,
+                source.kind,
+                kinds.collect::<Vec<_>>().join(", ")
+            ));
         };
         if source.name.is_empty() || source.name.contains(['/', '?', '#', '%']) {
             return invalid(format!("`{}` cannot be a source's name: it is part of an address", source.name));
@@ -305,7 +312,10 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
     for service in &mut services {
         if let Some(repo) = &service.repo {
             service.repo = Some(repo_name(repo).ok_or_else(|| {
-                ConfigError::Invalid(format!("service `{}`: repo = `{repo}` must be `host/path`, as `gitlab.acme.io/shop/checkout`", service.name))
+                ConfigError::Invalid(format!(
+                    "service `{}`: repo = `{repo}` must be `host/path`, as `gitlab.acme.io/shop/checkout`",
+                    service.name
+                ))
             })?);
         }
     }
@@ -321,7 +331,8 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
         .environment
         .into_iter()
         .map(|rule| {
-            let pattern = Regex::new(&rule.r#match).map_err(|error| ConfigError::Invalid(format!("[[environment]] match = `{}`: {error}", rule.r#match)))?;
+            let pattern = Regex::new(&rule.r#match)
+                .map_err(|error| ConfigError::Invalid(format!("[[environment]] match = `{}`: {error}", rule.r#match)))?;
             let tier = Tier::parse(&rule.tier).ok_or_else(|| {
                 ConfigError::Invalid(format!("[[environment]] tier = `{}`: expected one of {}", rule.tier, Tier::ALL.join(", ")))
             })?;
@@ -374,7 +385,10 @@ mod tests {
 
     #[test]
     fn secrets_are_read_and_never_printed() {
-        let config = config("[[source]]\nname = \"gl\"\nkind = \"gitlab\"\nsecret_file = \"secret\"\n[[reader]]\nname = \"g\"\ntoken_file = \"secret\"").expect("valid");
+        let config = config(
+            "[[source]]\nname = \"gl\"\nkind = \"gitlab\"\nsecret_file = \"secret\"\n[[reader]]\nname = \"g\"\ntoken_file = \"secret\"",
+        )
+        .expect("valid");
         assert!(config.sources["gl"].secrets.matches(b"hush"));
         assert!(config.readers[0].holds("hush") && !config.readers[0].holds("hush\n"));
         assert!(!format!("{config:?}").contains("hush"));

@@ -33,13 +33,29 @@ impl Counters {
     pub fn new() -> Self {
         let registry = Registry::new();
         let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 4.0];
-        let options = HistogramOpts::new("flowgauge_ingest_seconds", "Time from a delivery's last byte to its durable acknowledgement.").buckets(buckets);
+        let options = HistogramOpts::new("flowgauge_ingest_seconds", "Time from a delivery's last byte to its durable acknowledgement.")
+            .buckets(buckets);
         let ingest_seconds = Histogram::with_opts(options).expect("the name is valid");
         registry.register(Box::new(ingest_seconds.clone())).expect("the name is not taken");
         Counters {
-            received: counter(&registry, "flowgauge_events_received_total", "Deliveries acknowledged, by source and whether they were new.", &["source", "result"]),
-            refused: counter(&registry, "flowgauge_events_refused_total", "Deliveries refused, by reason. An unknown source has no name here.", &["source", "reason"]),
-            requests: counter(&registry, "flowgauge_http_requests_total", "Requests answered, by route and status class.", &["route", "status"]),
+            received: counter(
+                &registry,
+                "flowgauge_events_received_total",
+                "Deliveries acknowledged, by source and whether they were new.",
+                &["source", "result"],
+            ),
+            refused: counter(
+                &registry,
+                "flowgauge_events_refused_total",
+                "Deliveries refused, by reason. An unknown source has no name here.",
+                &["source", "reason"],
+            ),
+            requests: counter(
+                &registry,
+                "flowgauge_http_requests_total",
+                "Requests answered, by route and status class.",
+                &["route", "status"],
+            ),
             ingest_seconds,
             registry,
             refusals: Mutex::default(),

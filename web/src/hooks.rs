@@ -41,7 +41,8 @@ pub async fn hook(State(app): State<App>, Path(name): Path<String>, request: Req
         return Err(AppError::Unauthorised);
     };
     let Some(provider) = providers::by_kind(source.kind) else { return Err(AppError::Unauthorised) };
-    let headers = Headers::new(headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))));
+    let headers =
+        Headers::new(headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))));
     let hook = match provider.verify(Webhook::new(headers, body), &source.secrets, now) {
         Ok(hook) => hook,
         Err(rejected) => {
@@ -59,11 +60,13 @@ pub async fn hook(State(app): State<App>, Path(name): Path<String>, request: Req
 pub async fn rows(State(app): State<App>, _: Writer, Path(name): Path<String>, request: Request<Body>) -> Result<Response, AppError> {
     let started = std::time::Instant::now();
     let Some(table) = Table::parse(&name) else {
-        let hint = nearest(&name, Table::ALL.iter().map(|table| table.name())).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+        let hint =
+            nearest(&name, Table::ALL.iter().map(|table| table.name())).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
         return Err(AppError::NotFound(format!("unknown table `{name}`{hint}")));
     };
     let (_, body) = read(request).await?;
-    let event = own_event(app.tenant(), Source::new("import"), table, body, app.now()).map_err(|error| AppError::BadRequest(error.to_string()))?;
+    let event =
+        own_event(app.tenant(), Source::new("import"), table, body, app.now()).map_err(|error| AppError::BadRequest(error.to_string()))?;
     store(&app, event, started).await
 }
 

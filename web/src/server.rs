@@ -49,11 +49,8 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     let headers = response.headers_mut();
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                   frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
-    let fixed: [(HeaderName, &'static str); 3] = [
-        (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-    ];
+    let fixed: [(HeaderName, &'static str); 3] =
+        [(header::CONTENT_SECURITY_POLICY, policy), (header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "same-origin")];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -90,7 +87,9 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
             },
         };
         stream.set_nodelay(true).ok();
-        let service = TowerToHyperService::new(router.clone().map_request(|request: hyper::Request<hyper::body::Incoming>| request.map(axum::body::Body::new)));
+        let service = TowerToHyperService::new(
+            router.clone().map_request(|request: hyper::Request<hyper::body::Incoming>| request.map(axum::body::Body::new)),
+        );
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

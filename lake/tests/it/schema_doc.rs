@@ -41,7 +41,8 @@ fn table(page: &mut String, spec: &TableSpec, source_is_key: bool) {
             Need::Optional => "yes",
         };
         let name = if column.is_key() { format!("**{}**", column.name) } else { column.name.to_owned() };
-        writeln!(page, "| {name} | {} | {null} | {} | {} |", column.kind.name(), column.doc.replace('|', "\\|"), example(column)).expect("a string");
+        writeln!(page, "| {name} | {} | {null} | {} | {} |", column.kind.name(), column.doc.replace('|', "\\|"), example(column))
+            .expect("a string");
     }
 }
 

@@ -51,7 +51,15 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
     for (logical, group) in stream.iter().enumerate() {
         let deployment = &all[group.0[0]];
         let mut leave_out = |reason| {
-            rows.push(ChangeRow { logical, repo: None, sha: None, change_id: None, started_at: None, excluded: Some(reason), link_rule: "none" });
+            rows.push(ChangeRow {
+                logical,
+                repo: None,
+                sha: None,
+                change_id: None,
+                started_at: None,
+                excluded: Some(reason),
+                link_rule: "none",
+            });
         };
         let told = group.0.iter().map(|&i| &all[i].tip).find(|tip| matches!(tip, Tip::Commit(..) | Tip::Listed(..)));
         let tip = told.unwrap_or(&deployment.tip);

@@ -183,8 +183,7 @@ pub fn classify(
             if !row.outcome.is_some_and(Outcome::is_ended) {
                 row.finished_at = None;
             }
-            let took_effect = row.finished_at.is_some()
-                && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
+            let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
             Classified {
                 tier: tier(&row.environment),
                 service: service.to_owned(),
@@ -222,7 +221,8 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
     let linked = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
     for i in 0..all.len() {
         let Some((evidence, finished)) = told(i) else { continue };
-        let near = (0..i).rev().take_while(|&j| all[j].finished_at().is_none_or(|at| at.plus_seconds(definitions.dedupe_window) >= finished));
+        let near =
+            (0..i).rev().take_while(|&j| all[j].finished_at().is_none_or(|at| at.plus_seconds(definitions.dedupe_window) >= finished));
         for j in near.collect::<Vec<_>>() {
             let Some((other, _)) = told(j) else { continue };
             let (a, b) = (&all[i].row, &all[j].row);
@@ -376,7 +376,8 @@ fn kind_by_commits(deployment: &Classified) -> (DeploymentKind, &'static str) {
         Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repo,
         _ => return (DeploymentKind::Release, "another version"),
     };
-    let brings_hotfix = deployment.brought.iter().any(|&node| !repo.is_merge(node) && repo.change_of(node).is_some_and(|change| change.is_hotfix));
+    let brings_hotfix =
+        deployment.brought.iter().any(|&node| !repo.is_merge(node) && repo.change_of(node).is_some_and(|change| change.is_hotfix));
     if brings_hotfix {
         (DeploymentKind::Hotfix, "brings a change labelled or branched as hotfix")
     } else if !deployment.reverts.is_empty() {

@@ -156,7 +156,13 @@ fn stretches(seen: &[&GitopsObservation], classes: &[Class], as_of: Option<Time>
         let stale = observation.reconciled_at.map(|at| at.plus_seconds(STALE_AFTER_SECONDS).max(from));
         let mut push = |class, from: Time, to: Option<Time>| {
             if to.is_none_or(|to| to > from) {
-                stretches.push(Stretch { class, from, to, revision: observation.compared_revisions.clone(), resources: observation.out_of_sync });
+                stretches.push(Stretch {
+                    class,
+                    from,
+                    to,
+                    revision: observation.compared_revisions.clone(),
+                    resources: observation.out_of_sync,
+                });
             }
         };
         match stale {
@@ -185,7 +191,11 @@ fn episodes(seen: &[&GitopsObservation], stretches: &[Stretch]) -> Vec<Episode> 
             ended_at: first.to,
             ended_by: None,
             unobserved_seconds: 0.0,
-            resolution_seconds: seen.iter().rev().find(|look| look.observed_at < first.from).map(|look| first.from.seconds_since(look.observed_at)),
+            resolution_seconds: seen
+                .iter()
+                .rev()
+                .find(|look| look.observed_at < first.from)
+                .map(|look| first.from.seconds_since(look.observed_at)),
             resources_max: first.resources,
             hidden: false,
         };

@@ -64,7 +64,8 @@ impl<'a> Register<'a> {
         let mut by_id: HashMap<&str, Vec<Spot>> = HashMap::new();
         for (service, all) in deployments {
             for (index, deployment) in all.iter().enumerate().filter(|(_, deployment)| deployment.finished_at().is_some()) {
-                let ids = std::iter::once(&deployment.row.deployment_id).chain(deployment.duplicates.iter().map(|other| &other.deployment_id));
+                let ids =
+                    std::iter::once(&deployment.row.deployment_id).chain(deployment.duplicates.iter().map(|other| &other.deployment_id));
                 ids.for_each(|id| by_id.entry(id).or_default().push(Spot { service: service.clone(), index }));
             }
         }
@@ -217,7 +218,8 @@ pub fn own_failures(all: &[Classified]) -> Vec<Failure> {
         for (place, &i) in indices.iter().enumerate() {
             let before = &indices[..place];
             let Some(at) = all[i].finished_at() else { continue };
-            let failed_by = |reason, index| Failure { index, reason, at, incident: None, resolved_at: None, remediation: Some(i), until: None };
+            let failed_by =
+                |reason, index| Failure { index, reason, at, incident: None, resolved_at: None, remediation: Some(i), until: None };
             match all[i].kind {
                 Some(DeploymentKind::Rollback) if all[i].took_effect => {
                     failures.extend(rolled_back(all, before, i).map(|index| failed_by("rollback", index)));
@@ -302,7 +304,8 @@ fn running_or_last(register: &Register<'_>, service: Option<&str>, environment: 
     let (service, environment) = (service?, environment?);
     let all = register.deployments.get(service)?;
     let place: Vec<usize> = (0..all.len()).filter(|&i| all[i].row.environment == environment && all[i].finished_at().is_some()).collect();
-    let running = place.iter().copied().rfind(|&i| all[i].row.started_at.is_some_and(|started| started <= at) && Some(at) < all[i].finished_at());
+    let running =
+        place.iter().copied().rfind(|&i| all[i].row.started_at.is_some_and(|started| started <= at) && Some(at) < all[i].finished_at());
     let last = running.or_else(|| place.iter().copied().rfind(|&i| all[i].finished_at() <= Some(at)));
     last.map(|index| Spot { service: service.to_owned(), index })
 }

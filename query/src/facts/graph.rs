@@ -55,9 +55,10 @@ impl Repo {
         for push in &pushes {
             repo.add_push(push);
         }
-        let mut changes: Vec<Change> = entities.with_first(Table::Change, name).map(|(_, stored)| entity::<Change>(stored.cells())).collect();
+        let mut changes: Vec<Change> =
+            entities.with_first(Table::Change, name).map(|(_, stored)| entity::<Change>(stored.cells())).collect();
         changes.sort_by(|a, b| (a.merged_at, &a.change_id).cmp(&(b.merged_at, &b.change_id)));
-        let branches = commits_by_branch(&pushes);
+        let branches = repo.commits_by_branch(&pushes);
         let mut merged_before: HashMap<String, Time> = HashMap::new();
         for change in changes {
             repo.add_change(change, &branches, &mut merged_before);
@@ -104,7 +105,7 @@ impl Repo {
             let after = merged_before.get(branch).copied().unwrap_or(Time::MIN);
             let until = change.merged_at.unwrap_or(Time::MAX);
             let pushed = branches.get(branch).into_iter().flatten();
-            pushed.filter(|(at, _)| *at > after && *at <= until).flat_map(|(_, shas)| shas.iter().cloned()).collect()
+            pushed.filter(|(at, _)| (*at > after || *at == Time::MIN) && *at <= until).flat_map(|(_, shas)| shas.iter().cloned()).collect()
         });
         if let (Some(branch), Some(merged)) = (&change.source_branch, change.merged_at) {
             merged_before.insert(branch.clone(), merged);
@@ -133,6 +134,20 @@ impl Repo {
             merge_method: change.merge_method,
             commits,
         });
+    }
+
+    /// The commits pushed to each branch, by the time of the push; where that is not said, by the latest of its commits.
+    fn commits_by_branch(&self, pushes: &[Push]) -> BranchCommits {
+        let mut branches: BranchCommits = BTreeMap::new();
+        for push in pushes {
+            let (Some(branch), Some(commits)) = (push.r#ref.strip_prefix("refs/heads/"), &push.commit_shas) else { continue };
+            let latest = commits.iter().filter_map(|sha| self.started_at(self.find(sha)?)).max();
+            branches.entry(branch.to_owned()).or_default().push((push.pushed_at.or(latest).unwrap_or(Time::MIN), commits.clone()));
+        }
+        for pushes in branches.values_mut() {
+            pushes.sort();
+        }
+        branches
     }
 
     pub fn find(&self, sha: &str) -> Option<Node> {
@@ -226,19 +241,6 @@ pub enum PrefixMatch<'a> {
 }
 
 type BranchCommits = BTreeMap<String, Vec<(Time, Vec<String>)>>;
-
-/// The commits pushed to each branch, by the time of the push.
-fn commits_by_branch(pushes: &[Push]) -> BranchCommits {
-    let mut branches: BranchCommits = BTreeMap::new();
-    for push in pushes {
-        let (Some(branch), Some(commits)) = (push.r#ref.strip_prefix("refs/heads/"), &push.commit_shas) else { continue };
-        branches.entry(branch.to_owned()).or_default().push((push.pushed_at.unwrap_or(Time::MIN), commits.clone()));
-    }
-    for pushes in branches.values_mut() {
-        pushes.sort();
-    }
-    branches
-}
 
 /// What has reached a place so far, deployment by deployment.
 #[derive(Debug, Default, Clone)]

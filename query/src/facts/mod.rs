@@ -394,7 +394,8 @@ impl Tenant {
             Some(apps) => apps,
             None => {
                 let all = self.entities.table(Table::GitopsObservation);
-                known = all.map(|(_, stored)| (stored.cells()[0].as_text().unwrap_or_default().to_owned(), stored.source().clone())).collect();
+                known =
+                    all.map(|(_, stored)| (stored.cells()[0].as_text().unwrap_or_default().to_owned(), stored.source().clone())).collect();
                 &known
             }
         };
@@ -434,7 +435,9 @@ impl Tenant {
                 (stored.source().clone(), incident)
             })
             .collect();
-        let bases = incidents.iter().map(|(_, incident)| (incident.started_at.or(incident.created_at), incident.services.clone().unwrap_or_default()));
+        let bases = incidents
+            .iter()
+            .map(|(_, incident)| (incident.started_at.or(incident.created_at), incident.services.clone().unwrap_or_default()));
         self.facts.incident_bases = Arc::new(bases.collect());
         let links = failures::link_incidents(&incidents, &register, &tier, &self.definitions);
         let phase = table_column(Table::TestResult, "phase");
@@ -478,4 +481,3 @@ impl Tenant {
 fn table_column(table: Table, name: &str) -> usize {
     table.spec().column(name).expect("a column of the public schema")
 }
-

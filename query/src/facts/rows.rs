@@ -17,7 +17,9 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
         FactTable::Deployments => services().flat_map(|(name, service)| deployment_rows(facts, name, service)).collect(),
         FactTable::DeploymentFailures => services().flat_map(|(name, service)| failure_rows(facts, name, service)).collect(),
         FactTable::Changes => services().flat_map(|(name, service)| change_rows(facts, name, service)).collect(),
-        FactTable::IncidentLinks => facts.links.iter().filter(|link| link.repeats_from.is_none()).flat_map(|link| link_rows(facts, link)).collect(),
+        FactTable::IncidentLinks => {
+            facts.links.iter().filter(|link| link.repeats_from.is_none()).flat_map(|link| link_rows(facts, link)).collect()
+        }
         FactTable::DriftStretches => facts.apps.values().flat_map(|app| stretch_rows(facts, app)).collect(),
         FactTable::DriftEpisodes => facts.apps.values().flat_map(|app| episode_rows(facts, app)).collect(),
         FactTable::Pipelines => facts.runs.values().flat_map(|runs| runs.values()).map(|fact| fact.clone().into_cells()).collect(),
@@ -140,7 +142,10 @@ fn failure_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell
 
 fn change_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell>> {
     let environments = of.environments.values().map(|stream| ("environment", stream));
-    std::iter::once(("service", &of.production)).chain(environments).flat_map(|(grain, stream)| stream_rows(facts, service, of, grain, stream)).collect()
+    std::iter::once(("service", &of.production))
+        .chain(environments)
+        .flat_map(|(grain, stream)| stream_rows(facts, service, of, grain, stream))
+        .collect()
 }
 
 fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, stream: &Stream) -> Vec<Vec<Cell>> {
@@ -174,7 +179,8 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
 
 fn link_rows(facts: &Facts, link: &Link) -> Vec<Vec<Cell>> {
     let charged = link.deployment.as_ref().map(|spot| &facts.services[&spot.service].deployments[spot.index]);
-    let services: Vec<Option<String>> = if link.services.is_empty() { vec![None] } else { link.services.iter().cloned().map(Some).collect() };
+    let services: Vec<Option<String>> =
+        if link.services.is_empty() { vec![None] } else { link.services.iter().cloned().map(Some).collect() };
     let row = |service: Option<String>| {
         IncidentLink {
             incident_id: link.incident.incident_id.clone(),

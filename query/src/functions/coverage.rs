@@ -1,10 +1,10 @@
 //! `coverage(counted, missing)`: how much of what should have counted did; null where there was nothing (semantics, 7.54).
 
 use super::interval;
+use arrow::array::{ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use arrow::array::{ArrayRef, Float64Array};
 use std::sync::Arc;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,11 @@ impl ScalarUDFImpl for Coverage {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        interval::two_numbers(args, self.name(), |counted, missing| (counted + missing > 0.0).then(|| counted / (counted + missing)), |values| Arc::new(values.collect::<Float64Array>()) as ArrayRef)
+        interval::two_numbers(
+            args,
+            self.name(),
+            |counted, missing| (counted + missing > 0.0).then(|| counted / (counted + missing)),
+            |values| Arc::new(values.collect::<Float64Array>()) as ArrayRef,
+        )
     }
 }

@@ -1,10 +1,10 @@
 //! `garwood(events, days)`: the exact 95 % interval of a Poisson rate (Garwood 1936; semantics, 6.3).
 
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 use super::interval;
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Garwood {
@@ -54,9 +54,13 @@ mod tests {
 
     #[test]
     fn published_vectors() {
-        for (events, lo, hi) in
-            [(0.0, 0.0, 3.688_879), (1.0, 0.025_318, 5.571_643), (4.0, 1.089_865, 10.241_589), (12.0, 6.200_575, 20.961_585), (30.0, 20.240_874, 42.826_865)]
-        {
+        for (events, lo, hi) in [
+            (0.0, 0.0, 3.688_879),
+            (1.0, 0.025_318, 5.571_643),
+            (4.0, 1.089_865, 10.241_589),
+            (12.0, 6.200_575, 20.961_585),
+            (30.0, 20.240_874, 42.826_865),
+        ] {
             let found = super::garwood(events, 1.0).expect("a day");
             close(found.0, lo);
             close(found.1, hi);

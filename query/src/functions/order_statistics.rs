@@ -96,7 +96,9 @@ fn ranks(n: usize) -> Option<(usize, usize)> {
 mod tests {
     #[test]
     fn published_ranks() {
-        for (n, expected) in [(5, None), (6, Some((1, 6))), (10, Some((2, 9))), (20, Some((6, 15))), (50, Some((18, 33))), (100, Some((40, 61)))] {
+        for (n, expected) in
+            [(5, None), (6, Some((1, 6))), (10, Some((2, 9))), (20, Some((6, 15))), (50, Some((18, 33))), (100, Some((40, 61)))]
+        {
             assert_eq!(super::ranks(n), expected, "n = {n}");
         }
         assert!(super::ranks(20_000).is_some_and(|(low, high)| low + high == 20_001 && low > 9_800));

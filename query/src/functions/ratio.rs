@@ -1,10 +1,10 @@
 //! `ratio(part, whole)`: a share, null where there is no whole. Never 0 for "no data" (semantics, section 0).
 
 use super::interval;
+use arrow::array::{ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use arrow::array::{ArrayRef, Float64Array};
 use std::sync::Arc;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,11 @@ impl ScalarUDFImpl for Ratio {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        interval::two_numbers(args, self.name(), |part, whole| (whole > 0.0).then(|| part / whole), |values| Arc::new(values.collect::<Float64Array>()) as ArrayRef)
+        interval::two_numbers(
+            args,
+            self.name(),
+            |part, whole| (whole > 0.0).then(|| part / whole),
+            |values| Arc::new(values.collect::<Float64Array>()) as ArrayRef,
+        )
     }
 }

@@ -99,7 +99,9 @@ fn difference(path: &str, ours: &Value, theirs: &Value) -> Option<String> {
 fn differing_point(ours: &Value, theirs: &Value) -> String {
     let points = |answer: &Value| -> Vec<Value> {
         let series = answer.as_array().into_iter().flatten();
-        series.flat_map(|series| series["points"].as_array().into_iter().flatten().map(|point| serde_json::json!([series["labels"], point]))).collect()
+        series
+            .flat_map(|series| series["points"].as_array().into_iter().flatten().map(|point| serde_json::json!([series["labels"], point])))
+            .collect()
     };
     let pairs = points(ours).into_iter().zip(points(theirs));
     let first = pairs.into_iter().find(|(a, b)| difference("", a, b).is_some());
@@ -128,7 +130,10 @@ fn the_oracle_agrees_on_random_worlds() {
             if let Some(difference) = difference("", &ours, &theirs) {
                 let window = format!("{} .. {} as of {} {:?} {}", asked.from, asked.to, asked.as_of, asked.bucket, asked.tz);
                 let points = differing_point(&ours, &theirs);
-                differences.push(format!("seed {seed}, {} by {:?} {:?} {window}\n  {difference}\n{points}", asked.metric, asked.by, asked.filters));
+                differences.push(format!(
+                    "seed {seed}, {} by {:?} {:?} {window}\n  {difference}\n{points}",
+                    asked.metric, asked.by, asked.filters
+                ));
             }
         }
     }

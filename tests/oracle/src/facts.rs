@@ -20,7 +20,14 @@ pub struct Folded {
 impl Folded {
     pub fn new(tables: &BTreeMap<String, Vec<Row>>) -> Folded {
         let folded = |table: &str| fold(table, tables.get(table).map_or(&[][..], Vec::as_slice));
-        let graph = Graph::new(&folded("commits"), &folded("changes"), &folded("artifacts"), &folded("services"), &folded("deployments"), &folded("pipeline_runs"));
+        let graph = Graph::new(
+            &folded("commits"),
+            &folded("changes"),
+            &folded("artifacts"),
+            &folded("services"),
+            &folded("deployments"),
+            &folded("pipeline_runs"),
+        );
         let kept = ["deployments", "incidents", "pipeline_runs", "gitops_observations", "test_results"];
         Folded { tables: kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect(), graph }
     }

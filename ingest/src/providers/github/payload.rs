@@ -74,6 +74,8 @@ pub struct PullRequestEvent {
 
 #[derive(Debug, Deserialize)]
 pub struct PullRequest {
+    /// How it is to land once it may, if somebody asked for that: the only place where the method is said.
+    pub auto_merge: Option<AutoMerge>,
     #[serde(default, deserialize_with = "id")]
     pub number: Option<String>,
     pub state: Option<String>,
@@ -321,4 +323,9 @@ pub struct Manifest {
 #[derive(Debug, Deserialize)]
 pub struct Blob {
     pub size: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AutoMerge {
+    pub merge_method: Option<String>,
 }

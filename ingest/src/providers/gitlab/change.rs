@@ -147,7 +147,8 @@ fn landing(attributes: &Attributes) -> Option<(String, &'static str)> {
     }
     match sha(&attributes.merge_commit_sha) {
         Some(merge) if Some(&merge) != last.as_ref() => Some((merge, "merge")),
-        merge => merge.or(last).map(|sha| (sha, "rebase")),
+        // Named nowhere: fast-forwarded as it was, or squashed. The landing commit itself tells which, in the push that brings it.
+        merge => merge.map(|sha| (sha, "rebase")),
     }
 }
 
@@ -185,11 +186,11 @@ mod tests {
             (format!(r#"{{{head_commit},"merge_commit_sha":null,"squash_commit_sha":"{squash}"}}"#), &squash, "squash"),
             (format!(r#"{{{head_commit},"merge_commit_sha":"{merge}"}}"#), &merge, "merge"),
             (format!(r#"{{{head_commit},"merge_commit_sha":"{head}"}}"#), &head, "rebase"),
-            (format!("{{{head_commit}}}"), &head, "rebase"),
         ] {
             assert_eq!(landed(&json), Some((sha.clone(), method)), "{json}");
         }
         assert_eq!(landed("{}"), None);
+        assert_eq!(landed(&format!("{{{head_commit}}}")), None);
     }
 
     #[test]

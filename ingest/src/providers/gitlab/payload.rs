@@ -68,7 +68,7 @@ pub(super) fn titles(labels: Option<Vec<Label>>) -> Option<Vec<String>> {
 #[derive(Debug, Deserialize)]
 pub(super) struct CommitPayload {
     pub id: Option<String>,
-    message: Option<String>,
+    pub(super) message: Option<String>,
     #[serde(default, deserialize_with = "shared::time")]
     timestamp: Option<Time>,
     author: Option<Author>,

@@ -3,7 +3,7 @@
 use super::payload::{CommitPayload, Project, short_ref};
 use crate::provider::{NormaliseError, Rules};
 use crate::providers::shared;
-use flowgauge_lake::model::{Observation, Push};
+use flowgauge_lake::model::{Change, Observation, Push};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -48,9 +48,25 @@ pub(super) fn normalise(body: &[u8], rules: &Rules) -> Result<Vec<Observation>, 
         }
     };
     let branch = (!is_tag).then(|| short_ref(&push.r#ref).to_owned());
+    let landed: Vec<_> = commits.iter().filter_map(|commit| landed(commit, &repo)).map(Observation::new).collect();
     let commits = commits.into_iter().filter_map(|commit| commit.row(&repo, branch.as_deref(), &rules.people));
     let commits: Vec<_> = commits.map(Observation::new).collect();
-    Ok(std::iter::once(Observation::new(push)).chain(commits).collect())
+    Ok(std::iter::once(Observation::new(push)).chain(commits).chain(landed).collect())
+}
+
+/// A squashed merge request that is fast-forwarded has no merge commit, and its own hook names no commit at all: only the landing
+/// commit says where it came from, in its last line. A merge commit is named by the merge request's hook.
+fn landed(commit: &CommitPayload, repo: &str) -> Option<Change> {
+    let message = commit.message.as_deref()?.trim_end();
+    let (path, iid) = message.lines().last()?.strip_prefix("See merge request ")?.rsplit_once('!')?;
+    let is_here = repo.split_once('/').is_some_and(|(_, here)| here == path) && !message.starts_with("Merge branch ");
+    let is_number = !iid.is_empty() && iid.bytes().all(|b| b.is_ascii_digit());
+    (is_here && is_number).then(|| Change {
+        repo: repo.to_owned(),
+        change_id: iid.to_owned(),
+        merge_sha: commit.sha(),
+        ..Default::default()
+    })
 }
 
 /// Whether the history of `after` is known from that of `before`: GitLab lists the newest 20 of the commits between the two.

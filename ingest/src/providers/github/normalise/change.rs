@@ -19,6 +19,10 @@ pub fn pull_request(event: PullRequestEvent, rules: &Rules) -> Rows {
         repo: repo.repo()?,
         change_id: need(pull.number, "pull_request.number")?,
         title: pull.title,
+        merge_method: pull
+            .auto_merge
+            .and_then(|auto| auto.merge_method)
+            .filter(|method| ["merge", "squash", "rebase"].contains(&method.as_str())),
         author: pull.user.as_ref().and_then(|user| user.name(rules)),
         author_is_bot: pull.user.as_ref().map(Account::is_bot),
         labels: pull.labels.map(names),
