@@ -1,8 +1,8 @@
 //! Merge Request Hook: the change, and the review where somebody approved it or took that back.
 //!
 //! - `merge_sha` is the commit that landed the work: the squash commit if there is one, though a merge commit may stand on top
-//!   of it (that one has two parents and no work of its own); else the merge commit; else, after a fast-forward, the last commit
-//!   of the change itself, which landed as it was (`merge_method` rebase).
+//!   of it (that one has two parents and no work of its own); else the merge commit. After a fast-forward the hook names none:
+//!   the push that brings the landing commit does, where its last line says `See merge request`.
 //! - `merged_at` is the time of the event `merge`: no later event may move it.
 //! - `approved_at` is set by approvals before the merge, and taken back when the last approval is.
 
