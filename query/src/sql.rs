@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use flowgauge_lake::model::arrow::{fact_schema, observation_schema, raw_event_schema};
 use flowgauge_lake::model::facts::FactTable;
-use flowgauge_lake::model::{Table, Tenant, Time};
+use flowgauge_lake::model::{Table, Tenant, Time, nearest};
 use flowgauge_lake::{Lake, RawScan};
 use futures::TryStreamExt;
 use std::fmt;
@@ -158,12 +158,22 @@ fn check(statement: &str) -> Result<(), QueryError> {
 fn readable(error: DataFusionError) -> QueryError {
     match error.find_root() {
         DataFusionError::SQL(error, _) => QueryError::BadStatement(error.to_string()),
-        DataFusionError::Plan(text) | DataFusionError::Execution(text) => QueryError::BadStatement(text.clone()),
+        DataFusionError::Plan(text) => QueryError::BadStatement(unknown_table(text).unwrap_or_else(|| text.clone())),
+        DataFusionError::Execution(text) => QueryError::BadStatement(text.clone()),
+        DataFusionError::External(error) => QueryError::BadStatement(error.to_string()),
         DataFusionError::SchemaError(error, _) => QueryError::BadStatement(error.to_string()),
         DataFusionError::NotImplemented(text) => QueryError::BadStatement(format!("not supported: {text}")),
         DataFusionError::ResourcesExhausted(_) => QueryError::BadStatement("it needs more memory than one statement may have".to_owned()),
         root => QueryError::BadStatement(root.strip_backtrace()),
     }
+}
+
+/// The planner's word for a table that is not there, with the one that was probably meant.
+fn unknown_table(text: &str) -> Option<String> {
+    let name = text.strip_prefix("table 'flowgauge.public.")?.strip_suffix("' not found")?;
+    let known = Table::ALL.iter().map(|table| table.name()).chain(FactTable::ALL.iter().map(|table| table.name())).chain(["raw_events"]);
+    let hint = nearest(name, known).map(|known| format!(", did you mean `{known}`?"));
+    Some(format!("there is no table `{name}`{}", hint.unwrap_or_else(|| "; `show tables` lists them".to_owned())))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +182,9 @@ enum Relation {
     Facts(FactTable),
     RawEvents,
 }
+
+/// The place of `event_id` among the columns of `raw_events`.
+const EVENT_ID: usize = 1;
 
 /// A table that is put together when it is read.
 struct LazyTable {
@@ -212,16 +225,17 @@ impl TableProvider for LazyTable {
             Relation::Entities(table) => (self.schema(), vec![self.engine.entity_batch(&self.tenant, table)], projection),
             Relation::Facts(table) => (self.schema(), vec![self.engine.fact_batch(&self.tenant, table)], projection),
             Relation::RawEvents => {
-                // Only the columns asked for are read: bodies are most of the log.
+                // Only the columns asked for are read: bodies are most of the log. `count(*)` asks for none; a short one counts the rows.
+                let wanted = projection.filter(|columns| !columns.is_empty());
                 let schema = match projection {
-                    Some(columns) => Arc::new(self.schema().project(columns)?),
+                    Some(_) => Arc::new(self.schema().project(wanted.map_or(&[EVENT_ID][..], Vec::as_slice))?),
                     None => self.schema(),
                 };
                 let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
                 let scan = RawScan { columns: Some(columns), from: None, to: None };
                 let failed = |error: flowgauge_lake::LakeError| DataFusionError::External(Box::new(error));
                 let stream = self.lake.raw_batches(&self.tenant, scan).await.map_err(failed)?;
-                (schema, stream.map_err(failed).try_collect().await?, None)
+                (schema, stream.map_err(failed).try_collect().await?, projection.filter(|columns| columns.is_empty()))
             }
         };
         MemTable::try_new(schema, vec![batches])?.scan(state, projection, filters, limit).await

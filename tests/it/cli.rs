@@ -38,7 +38,7 @@ fn a_slip_ends_with_2_and_names_what_was_meant() {
     assert!(fails(2, &["query", "select 1", "--data", text(&missing)]).contains("missing"));
     assert!(fails(2, &["import", text(&missing), "--data", here]).contains("missing"));
     assert!(fails(2, &["query", "drop table deployments", "--data", here]).lines().count() >= 1);
-    assert!(fails(2, &["query", "select 1 from deploymnets", "--data", here]).contains("deploymnets"));
+    assert!(fails(2, &["query", "select 1 from deploymnets", "--data", here]).contains("did you mean `deployments`?"));
     assert!(fails(2, &["metric", "lead_time", "--from", "yesterdy", "--data", here]).contains("yesterdy"));
     fails(2, &["metrik"]);
     assert!(!missing.exists(), "a question made a folder");

@@ -131,6 +131,13 @@ struct Dirty {
     runs: BTreeSet<Key>,
 }
 
+/// An entity's row as it was, or as it is now.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Gone,
+    Come,
+}
+
 /// One tenant: its entities, and the facts that follow from them.
 #[derive(Debug)]
 pub struct Tenant {
@@ -141,8 +148,12 @@ pub struct Tenant {
     by_service: BTreeMap<String, BTreeSet<Key>>,
     /// The services that came of each of these names.
     produced: BTreeMap<String, BTreeSet<String>>,
-    /// The repository that deployments of a service name, for teams by owner.
-    repo_of: BTreeMap<String, String>,
+    /// The repositories that deployments and runs name for a service, each with how many do: what nobody names any more is forgotten.
+    named_repos: BTreeMap<String, BTreeMap<String, usize>>,
+    /// The repository of a service that is called `group/name` because several share the name.
+    qualified: BTreeMap<String, String>,
+    /// The repository under which a run's fact stands.
+    run_repos: BTreeMap<Key, Option<String>>,
     run_keys: HashMap<(String, Source), BTreeSet<Key>>,
     sources: Sources,
     dirty: Dirty,
@@ -160,7 +171,9 @@ impl Tenant {
             definitions,
             by_service: BTreeMap::new(),
             produced: BTreeMap::new(),
-            repo_of: BTreeMap::new(),
+            named_repos: BTreeMap::new(),
+            qualified: BTreeMap::new(),
+            run_repos: BTreeMap::new(),
             run_keys: HashMap::new(),
             sources: Sources::default(),
             dirty: Dirty { catalogue: true, ..Dirty::default() },
@@ -196,8 +209,8 @@ impl Tenant {
             Table::Commit | Table::Push | Table::Change => self.dirty.repos.extend(touched("repo")),
             Table::Artifact => self.dirty.artifacts = true,
             Table::Deployment => {
-                for cells in before.iter().chain([&after]) {
-                    self.index_deployment(&source, cells, std::ptr::eq(cells, &after));
+                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(&after, Change::Come)]) {
+                    self.index_deployment(&source, cells, change);
                 }
             }
             Table::GitopsObservation => {
@@ -205,10 +218,12 @@ impl Tenant {
             }
             Table::Incident | Table::TestResult => self.dirty.incidents = true,
             Table::PipelineRun => {
-                let run = entity::<PipelineRun>(&after);
-                if let Some(repo) = &run.repo {
-                    self.learn_repo(repo.rsplit('/').next().unwrap_or(repo).to_owned(), repo.clone());
+                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(&after, Change::Come)]) {
+                    let repo = entity::<PipelineRun>(cells).repo;
+                    let service = repo.as_deref().and_then(|repo| repo.rsplit('/').next()).map(str::to_owned);
+                    self.name_repo(service, repo, change);
                 }
+                let run = entity::<PipelineRun>(&after);
                 let key = self.entities.key(table, &source, &after);
                 self.run_keys.entry((run.run_id, source)).or_default().insert(key.clone());
                 self.dirty.runs.insert(key);
@@ -222,35 +237,39 @@ impl Tenant {
         }
     }
 
-    fn index_deployment(&mut self, source: &Source, cells: &[Cell], is_current: bool) {
+    fn index_deployment(&mut self, source: &Source, cells: &[Cell], change: Change) {
         let row = entity::<Deployment>(cells);
         let key = self.entities.key(Table::Deployment, source, cells);
         let service = self.resolve(&row);
-        let named = self.by_service.entry(service.clone()).or_default();
-        if is_current {
-            named.insert(key);
-            if let Some(repo) = row.repo {
-                self.learn_repo(service.clone(), repo);
-            }
-        } else {
-            named.remove(&key);
-        }
+        let gathered = self.by_service.entry(service.clone()).or_default();
+        match change {
+            Change::Come => gathered.insert(key),
+            Change::Gone => gathered.remove(&key),
+        };
+        self.name_repo(Some(service.clone()), row.repo, change);
         self.dirty.services.insert(service);
     }
 
-    /// Remembers the repository of a service, the first by name where several say so.
-    fn learn_repo(&mut self, service: String, repo: String) {
-        match self.repo_of.get_mut(&service) {
-            Some(known) if *known <= repo => {}
-            Some(known) => {
-                *known = repo;
-                self.dirty.catalogue = true;
-            }
-            None => {
-                self.repo_of.insert(service, repo);
-                self.dirty.catalogue = true;
-            }
+    /// Counts who names a repository for a service.
+    fn name_repo(&mut self, service: Option<String>, repo: Option<String>, change: Change) {
+        let (Some(service), Some(repo)) = (service, repo) else { return };
+        let repos = self.named_repos.entry(service).or_default();
+        let first = repos.first_key_value().map(|(repo, _)| repo.clone());
+        let count = repos.entry(repo.clone()).or_default();
+        match change {
+            Change::Come => *count += 1,
+            Change::Gone => *count -= 1,
         }
+        if *count == 0 {
+            repos.remove(&repo);
+        }
+        self.dirty.catalogue |= repos.first_key_value().map(|(repo, _)| repo) != first.as_ref();
+    }
+
+    /// The repository of each service as its rows tell it, the first by name where several do.
+    fn repos(&self) -> BTreeMap<String, String> {
+        let named = self.named_repos.iter().filter_map(|(service, repos)| Some((service.clone(), repos.first_key_value()?.0.clone())));
+        named.chain(self.qualified.clone()).collect()
     }
 
     /// Whether rows have come in since the last refresh.
@@ -292,6 +311,11 @@ impl Tenant {
                 let run = entity::<PipelineRun>(stored.cells());
                 let repo = run.repo.clone();
                 let fact = pipelines::pipeline_fact(run, stored.source(), &self.entities);
+                // A later row may be the first to name the repository, or name another.
+                let stood = self.run_repos.insert(key.clone(), repo.clone()).filter(|stood| *stood != repo);
+                if let Some(runs) = stood.and_then(|stood| self.facts.runs.get_mut(&stood)) {
+                    Arc::make_mut(runs).remove(key);
+                }
                 Arc::make_mut(self.facts.runs.entry(repo).or_default()).insert(key.clone(), fact);
             }
         }
@@ -303,7 +327,7 @@ impl Tenant {
 
     fn refresh_catalogue(&mut self) {
         let rows = self.entities.table(Table::Service).map(|(_, stored)| entity::<Service>(stored.cells()));
-        let catalogue = Catalogue::build(&self.config, rows, &self.repo_of);
+        let catalogue = Catalogue::build(&self.config, rows, &self.repos());
         if catalogue != *self.facts.catalogue {
             self.facts.catalogue = Arc::new(catalogue);
         }
@@ -339,7 +363,8 @@ impl Tenant {
             let service = match &row.repo {
                 Some(repo) if namesakes.len() > 1 && namesakes.contains(repo) => {
                     let qualified = repo.split_once('/').map_or(repo.as_str(), |(_, path)| path).to_owned();
-                    self.learn_repo(qualified.clone(), repo.clone());
+                    let known = self.qualified.insert(qualified.clone(), repo.clone());
+                    self.dirty.catalogue |= known.as_ref() != Some(repo);
                     qualified
                 }
                 _ => name.to_owned(),
@@ -349,6 +374,7 @@ impl Tenant {
         let produced: BTreeSet<String> = services.keys().cloned().collect();
         for gone in self.produced.insert(name.to_owned(), produced.clone()).unwrap_or_default().difference(&produced) {
             self.facts.services.remove(gone);
+            self.dirty.catalogue |= self.qualified.remove(gone).is_some();
         }
         for (service, rows) in services {
             let facts = self.service_facts(&service, rows);

@@ -168,6 +168,58 @@ fn order_and_repetition_never_matter() {
     }
 }
 
+/// What a row said first and another takes back must leave no trace: not in the catalogue, not among the runs of a repository.
+#[test]
+fn what_is_said_otherwise_later_leaves_no_trace() {
+    let said = |table: &str, json: Value| {
+        let table = Table::parse(table).expect("a public table");
+        let observation = row_from_json(table, &json).expect("the public schema");
+        let cells = observation.entity.into_cells();
+        let (source, updated_at) = (Source::new("import"), observation.updated_at);
+        let row = Row {
+            tenant: TenantId::default(),
+            source,
+            ingested_at: Time::default(),
+            raw_event_id: EventId::default(),
+            updated_at,
+            cleared: observation.cleared,
+            cells,
+        };
+        (table, row)
+    };
+    let rows = [
+        said(
+            "deployments",
+            serde_json::json!({"deployment_id": "1", "service": "cart", "environment": "prod", "repo": "h/alpha/cart",
+            "updated_at": "2026-01-01T00:00:00Z"}),
+        ),
+        said(
+            "deployments",
+            serde_json::json!({"deployment_id": "1", "service": "cart", "environment": "prod", "repo": "h/beta/cart",
+            "updated_at": "2026-01-02T00:00:00Z", "outcome": "success", "finished_at": "2026-01-02T00:00:00Z"}),
+        ),
+        said("pipeline_runs", serde_json::json!({"pipeline": "ci", "run_id": "7", "created_at": "2026-01-01T00:00:00Z"})),
+        said(
+            "pipeline_runs",
+            serde_json::json!({"pipeline": "ci", "run_id": "7", "repo": "h/beta/cart", "result": "success",
+            "started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:10:00Z"}),
+        ),
+    ];
+    let rebuilt = facts(rows.iter().rev().cloned());
+    let mut tenant = Tenant::new(Arc::new(CatalogueConfig::default()), Arc::new(Definitions::default()));
+    let mut kept = tenant.refresh();
+    for (table, row) in rows {
+        tenant.apply(table, row);
+        kept = tenant.refresh();
+    }
+    assert_eq!(kept.catalogue.team("cart"), Some("beta"));
+    for &table in flowgauge_lake::model::facts::FactTable::ALL {
+        let (a, b) = (flowgauge_query::facts::fact_rows(&kept, table), flowgauge_query::facts::fact_rows(&rebuilt, table));
+        assert_eq!(a, b, "{}", table.name());
+    }
+    assert_eq!(flowgauge_query::facts::fact_rows(&kept, flowgauge_lake::model::facts::FactTable::Pipelines).len(), 1);
+}
+
 #[test]
 fn the_oracle_stands_on_its_own() {
     let manifest = include_str!("../../../tests/oracle/Cargo.toml");

@@ -189,6 +189,10 @@ async fn sql_reads_and_nothing_else() {
             .await;
     assert_eq!(rows.json(), json!([{"outcome": "success", "n": 19, "never": false}]));
     assert_eq!(ask(json!({"query": "select 1 as one where false"})).await.json(), json!([]));
+    let log = ask(json!({"query": "select count(*) as n, count(distinct event_id) as ids from raw_events"})).await;
+    assert!(log.json()[0]["n"].as_u64().is_some_and(|n| n > 0), "{}", log.text());
+    let counted = ask(json!({"query": "select count(*) as n from raw_events"})).await;
+    assert_eq!(counted.json()[0]["n"], log.json()[0]["n"]);
     let metric = ask(json!({"query": "select value from metric('lead_time', 'now-30d')"})).await;
     assert_eq!(metric.json(), json!([{"value": 36_000.0}]));
     for query in ["drop table deployments", "select nothing from deployments", "copy deployments to '/tmp/x'", "selec"] {
