@@ -5,7 +5,7 @@ CARGO ?= cargo
 DEMO_LISTEN ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sample check tools fmt lint bench build
+.PHONY: help demo test check tools fmt lint bench build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,6 @@ build: ## build everything, as the demo and the tests do
 test: tools ## pass every test: units, providers, metrics in SQL, the oracle, end to end with the real binary
 	@$(CARGO) build --workspace --bins
 	@$(CARGO) nextest run --workspace
-
-test-sample: tools ## the whole sample shop, signed, against the oracle's numbers (about 15 minutes)
-	@$(CARGO) nextest run --workspace --ignore-default-filter -E 'test(the_sample_shop)'
 
 tools: ## install what the tests need (cargo-nextest; on Debian: prometheus and chromium)
 	@tests/install-tools.sh

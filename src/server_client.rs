@@ -25,7 +25,6 @@ impl Client {
     /// The server that the command line names, if it names one.
     pub fn of(remote: &Remote) -> anyhow::Result<Option<Client>> {
         let Some(address) = &remote.server else { return Ok(None) };
-        let base: Url = address.parse().map_err(|_| Usage(format!("--server `{address}` is no address: write http://127.0.0.1:8080")))?;
         let token = match &remote.token_file {
             Some(path) => Some(
                 std::fs::read_to_string(path)
@@ -35,7 +34,12 @@ impl Client {
             ),
             None => None,
         };
-        Ok(Some(Client { http: reqwest::Client::new(), base, token }))
+        Client::at(address, token).map(Some)
+    }
+
+    pub fn at(address: &str, token: Option<String>) -> anyhow::Result<Client> {
+        let base = address.parse().map_err(|_| Usage(format!("--server `{address}` is no address: write http://127.0.0.1:8080")))?;
+        Ok(Client { http: reqwest::Client::new(), base, token })
     }
 
     fn request(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {

@@ -92,11 +92,12 @@ pub fn origin(folder: &str) -> Option<String> {
     remote.url(gix::remote::Direction::Fetch).map(|url| url.to_bstring().to_string())
 }
 
-/// The commits that branches, tags and a detached `HEAD` point to. Stashes and notes are nobody's history.
+/// The commits that branches, tags, changes and a detached `HEAD` point to: what was squashed is only under the refs of its change, where
+/// the clone has them (a mirror does). Stashes and notes are nobody's history.
 fn tips(repository: &gix::Repository) -> Result<Vec<gix::ObjectId>, gix::Error> {
     let mut tips = Vec::new();
     let references = repository.references()?;
-    for prefix in ["refs/heads/", "refs/remotes/", "refs/tags/"] {
+    for prefix in ["refs/heads/", "refs/remotes/", "refs/tags/", "refs/merge-requests/", "refs/pull/"] {
         for reference in references.prefixed(prefix)?.peeled()? {
             // A branch that points to nothing, as in an interrupted fetch, leads nowhere.
             let Ok(reference) = reference else { continue };

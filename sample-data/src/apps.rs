@@ -65,7 +65,10 @@ impl Sim<'_> {
         let Some(sync) = &mut self.world.deployments[place].sync else { return };
         sync.finished = Some((now, outcome));
         let app = &mut self.environments[environment].app;
-        app.image = Some(commit);
+        // Where the workload could not be written, the pods of before run on.
+        if !fails {
+            app.image = Some(commit);
+        }
         if let Some(operation) = &mut app.operation {
             operation.phase = if fails { Phase::Failed } else { Phase::Succeeded };
             operation.finished_at = Some(now);

@@ -163,11 +163,14 @@ fn sync_row(truth: &mut Truth, shop: &Shop, service: &Service, world: &World, de
         return;
     }
     let revision = shop.config.sha(sync.revision);
+    // Only the pods of a sync that succeeded show what it brought.
+    let has_shown = sync.finished.is_some_and(|(_, outcome)| outcome == Outcome::Success);
     truth.add(
         "deployments",
         json!({
             "deployment_id": format!("{app}@{}@{revision}", iso(started_at)), "service": service.name,
-            "environment": ENVIRONMENTS[deployment.environment], "sha": world.repo.sha(deployment.commit), "repo": service.repo(),
+            "environment": ENVIRONMENTS[deployment.environment],
+            "sha": has_shown.then(|| world.repo.sha(deployment.commit)), "repo": has_shown.then(|| service.repo()),
             "config_repo": shop.config.name(), "config_sha": revision, "started_at": iso(started_at),
             "finished_at": at(sync.finished.map(|(at, _)| at)),
             "outcome": sync.finished.map_or("in_progress", |(_, outcome)| word(outcome)), "evidence": "gitops_sync",

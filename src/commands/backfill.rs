@@ -8,6 +8,7 @@ use flowgauge_ingest::git::{GitError, History};
 use flowgauge_ingest::{People, own_event, own_lines};
 use flowgauge_lake::model::{Observation, Source, Table, Tenant, Time, repo_name};
 use flowgauge_query::definitions::seconds;
+use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 #[derive(Debug, Args)]
@@ -56,30 +57,12 @@ impl Git {
         // An address is cloned into a folder of its own, which the next backfill only brings up to date.
         let clones = app.as_ref().map_or_else(|| std::env::temp_dir().join("flowgauge-clones"), |app| app.lake().path().join("clones"));
         let clones = clones.join(crate::server_client::encode(&repo));
-        let (address, name) = (self.address.clone(), repo.clone());
-        // Reading git blocks; rows are sent while the next are read.
-        let (sender, mut chunks) = mpsc::channel::<Vec<Observation>>(2);
-        let reading = tokio::task::spawn_blocking(move || {
-            let history = History { address: &address, repo: &name, since, into: &clones };
-            history.for_each_chunk::<GitError>(&People::Clear, |chunk| {
-                // Nobody listens any more once sending has failed; its error is the one to tell.
-                sender.blocking_send(chunk).ok();
-                Ok(())
-            })
-        });
-        let mut commits = 0;
-        while let Some(chunk) = chunks.recv().await {
-            commits += chunk.len();
-            let lines = own_lines(&chunk);
-            match (&client, &app) {
-                (Some(client), _) => {
-                    client.send_rows(Table::Commit, lines).await?;
-                }
-                (None, Some(app)) => store(app, lines).await?,
-                (None, None) => {}
-            }
-        }
-        reading.await??;
+        let commits = send_history(&self.address, &repo, since, clones, async |lines| match (&client, &app) {
+            (Some(client), _) => client.send_rows(Table::Commit, lines).await.map(drop),
+            (None, Some(app)) => store(app, lines).await,
+            (None, None) => Ok(()),
+        })
+        .await?;
         if let Some(app) = app {
             app.flush().await?;
         }
@@ -97,6 +80,34 @@ impl Git {
             crate::exit::Usage(format!("cannot tell the repository's name from `{}`; say it with --repo host/path", self.address)).into()
         })
     }
+}
+
+/// Reads the history of a repository and hands it on as rows of `commits`, chunk by chunk; gives how many commits there were.
+pub async fn send_history(
+    address: &str,
+    repo: &str,
+    since: Option<Time>,
+    clones: PathBuf,
+    mut send: impl AsyncFnMut(Bytes) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
+    let (address, repo) = (address.to_owned(), repo.to_owned());
+    // Reading git blocks; rows are sent while the next are read.
+    let (sender, mut chunks) = mpsc::channel::<Vec<Observation>>(2);
+    let reading = tokio::task::spawn_blocking(move || {
+        let history = History { address: &address, repo: &repo, since, into: &clones };
+        history.for_each_chunk::<GitError>(&People::Clear, |chunk| {
+            // Nobody listens any more once sending has failed; its error is the one to tell.
+            sender.blocking_send(chunk).ok();
+            Ok(())
+        })
+    });
+    let mut commits = 0;
+    while let Some(chunk) = chunks.recv().await {
+        commits += chunk.len();
+        send(own_lines(&chunk)).await?;
+    }
+    reading.await??;
+    Ok(commits)
 }
 
 async fn store(app: &flowgauge_web::App, lines: Bytes) -> anyhow::Result<()> {

@@ -2,13 +2,13 @@
 //! yesterday, then served. No prebuilt tables: every payload is posted over HTTP, every commit read from a git repository.
 
 use super::Place;
+use super::backfill::send_history;
 use super::serve::serve_until_stopped;
+use crate::server_client::Client;
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::Args;
-use flowgauge_ingest::git::{GitError, History};
-use flowgauge_ingest::{People, own_lines};
+use flowgauge_lake::model::Table;
 use flowgauge_sample_data::{Delivery, Shop};
 use flowgauge_web::App;
 use flowgauge_web::config::Config;
@@ -88,7 +88,7 @@ async fn load(app: &App, base: &str, shift: i64) -> anyhow::Result<()> {
     let shop = tokio::task::spawn_blocking(move || Shop::generate(SEED, shift)).await?;
     let shop = std::sync::Arc::new(shop);
     let started = Instant::now();
-    let clones = tempfile_folder(app.lake().path())?;
+    let clones = empty_folder(app.lake().path())?;
     let history = {
         let (shop, clones) = (shop.clone(), clones.clone());
         tokio::task::spawn_blocking(move || shop.write_git(&clones))
@@ -106,7 +106,7 @@ async fn load(app: &App, base: &str, shift: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tempfile_folder(data: &Path) -> anyhow::Result<PathBuf> {
+fn empty_folder(data: &Path) -> anyhow::Result<PathBuf> {
     let folder = data.join("sample-clones");
     std::fs::remove_dir_all(&folder).ok();
     std::fs::create_dir_all(&folder)?;
@@ -149,29 +149,12 @@ async fn post(client: &reqwest::Client, base: &str, delivery: Delivery) -> anyho
 
 /// Reads every repository `<clones>/<host>/<group>/<name>.git` and sends its commits.
 async fn backfill(base: &str, clones: &Path) -> anyhow::Result<usize> {
-    let client = reqwest::Client::new();
+    let client = Client::at(base, None)?;
     let mut commits = 0;
     for folder in repositories(clones)? {
-        let name = folder.strip_prefix(clones)?.with_extension("").to_string_lossy().into_owned();
-        let into = clones.to_owned();
-        let chunks = tokio::task::spawn_blocking(move || {
-            let address = folder.to_string_lossy().into_owned();
-            let history = History { address: &address, repo: &name, since: None, into: &into };
-            let mut chunks: Vec<(usize, Bytes)> = Vec::new();
-            history.for_each_chunk::<GitError>(&People::Clear, |chunk| {
-                chunks.push((chunk.len(), own_lines(&chunk)));
-                Ok(())
-            })?;
-            Ok::<_, GitError>(chunks)
-        })
-        .await??;
-        for (count, lines) in chunks {
-            let response = client.post(format!("{base}/v1/events/commits")).body(lines).send().await?;
-            if !response.status().is_success() {
-                bail!("commits were answered {}: {}", response.status(), response.text().await?);
-            }
-            commits += count;
-        }
+        let repo = folder.strip_prefix(clones)?.with_extension("").to_string_lossy().into_owned();
+        let send = async |lines| client.send_rows(Table::Commit, lines).await.map(drop);
+        commits += send_history(&folder.to_string_lossy(), &repo, None, clones.to_owned(), send).await?;
     }
     Ok(commits)
 }

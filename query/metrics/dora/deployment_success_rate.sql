@@ -3,7 +3,7 @@
 with deployments as (
     select series, bucket,
         count(*) filter (where outcome = 'success') as succeeded,
-        count(*) filter (where outcome in ('success', 'failure', 'error', 'timeout')) as total,
+        count(*) filter (where has_concluded(outcome)) as total,
         count(*) filter (where outcome = 'cancellation') as cancellation,
         count(*) filter (where outcome = 'skip') as skip
     from scope where what = 'deployment'

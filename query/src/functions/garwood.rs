@@ -1,45 +1,12 @@
 //! `garwood(events, days)`: the exact 95 % interval of a Poisson rate (Garwood 1936; semantics, 6.3).
 
-use super::interval;
-use arrow::datatypes::DataType;
-use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Garwood {
-    signature: Signature,
-}
-
-impl Garwood {
-    pub fn new() -> Self {
-        Garwood { signature: Signature::exact(vec![DataType::Float64, DataType::Float64], Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for Garwood {
-    fn name(&self) -> &str {
-        "garwood"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(interval::fields()))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        interval::two_numbers(args, self.name(), garwood, |values| interval::array(values))
-    }
-}
 
 fn quantile(degrees: f64, probability: f64) -> Option<f64> {
     Some(ChiSquared::new(degrees).ok()?.inverse_cdf(probability))
 }
 
-fn garwood(events: f64, days: f64) -> Option<(f64, f64)> {
+pub fn garwood(events: f64, days: f64) -> Option<(f64, f64)> {
     if days <= 0.0 {
         return None;
     }

@@ -1,42 +1,8 @@
 //! `wilson(part, whole)`: the 95 % interval of a share (Wilson 1927; semantics, 6.1).
 
-use super::interval;
-use arrow::datatypes::DataType;
-use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Wilson {
-    signature: Signature,
-}
-
-impl Wilson {
-    pub fn new() -> Self {
-        Wilson { signature: Signature::exact(vec![DataType::Float64, DataType::Float64], Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for Wilson {
-    fn name(&self) -> &str {
-        "wilson"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(interval::fields()))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        interval::two_numbers(args, self.name(), wilson, |values| interval::array(values))
-    }
-}
-
 const Z: f64 = 1.959_963_984_540_054;
 
-fn wilson(part: f64, whole: f64) -> Option<(f64, f64)> {
+pub fn wilson(part: f64, whole: f64) -> Option<(f64, f64)> {
     if whole <= 0.0 {
         return None;
     }

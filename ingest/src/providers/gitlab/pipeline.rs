@@ -3,8 +3,8 @@
 //! - The hook has no start. The run started with the first of its jobs; where none shows a start, `queued_duration` after it was
 //!   created.
 //! - `duration` is time at work, without waiting: it is not finish minus start.
-//! - The jobs shown are the latest try of each. A retried one was created after the run had begun, and which try it is only
-//!   the Job Hook tells, so those are left to it: the same job under two attempts would be two rows.
+//! - The jobs shown are the latest try of each, and each try is a job of its own id. One that was created after the run had begun is
+//!   a retry, taken for the second try: only the Job Hook tells a third from it.
 //! - A retried run keeps its id and stays one attempt.
 
 use super::job::{Environment, Runner, Told};
@@ -123,8 +123,11 @@ pub(super) fn normalise(body: &[u8]) -> Result<Vec<Observation>, NormaliseError>
         url: run.url.or_else(|| project.web_url.as_ref().map(|address| format!("{address}/-/pipelines/{run_id}"))),
         ..Default::default()
     };
-    let first_tries = builds.into_iter().filter(|build| !build.is_retry(after_queue));
-    let jobs = first_tries.filter_map(|build| build.told(&run_id)).map(|job| Observation::new(job.row()));
+    let jobs = builds.into_iter().filter_map(|build| {
+        let attempt = if build.is_retry(after_queue) { 2 } else { 1 };
+        build.told(&run_id, attempt)
+    });
+    let jobs = jobs.map(|job| Observation::new(job.row()));
     Ok(std::iter::once(Observation::new(row)).chain(jobs).collect())
 }
 
@@ -149,11 +152,11 @@ impl Build {
         self.created_at.zip(run_started_at).is_some_and(|(created_at, started_at)| created_at > started_at.plus_seconds(1))
     }
 
-    fn told(self, run_id: &str) -> Option<Told> {
+    fn told(self, run_id: &str, attempt: i64) -> Option<Told> {
         Some(Told {
             run_id: run_id.to_owned(),
             job_id: self.id?,
-            attempt: 1,
+            attempt,
             name: self.name,
             stage: self.stage,
             status: self.status,

@@ -1,0 +1,58 @@
+//! `scope` and `buckets` as Arrow.
+
+use super::ScopeRow;
+use crate::buckets::Bucket;
+use crate::error::QueryError;
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use flowgauge_lake::model::Time;
+use std::sync::Arc;
+
+pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
+    let texts = |get: fn(&ScopeRow) -> Option<&'static str>| Arc::new(rows.iter().map(get).collect::<StringArray>()) as ArrayRef;
+    let integers = |get: fn(&ScopeRow) -> Option<i64>| Arc::new(rows.iter().map(get).collect::<Int64Array>()) as ArrayRef;
+    let flags = |get: fn(&ScopeRow) -> Option<bool>| Arc::new(rows.iter().map(get).collect::<BooleanArray>()) as ArrayRef;
+    let times = |get: fn(&ScopeRow) -> Option<Time>| {
+        let times: TimestampMicrosecondArray = rows.iter().map(|row| get(row).map(Time::micros)).collect();
+        Arc::new(times.with_timezone("UTC")) as ArrayRef
+    };
+    let seconds: Float64Array = rows.iter().map(|row| row.seconds).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("what", texts(|row| Some(row.what))),
+        ("series", integers(|row| Some(row.series))),
+        ("bucket", integers(|row| row.bucket)),
+        ("id", integers(|row| row.id)),
+        ("at", times(|row| row.at)),
+        ("since", times(|row| row.since)),
+        ("until", times(|row| row.until)),
+        ("remedied_at", times(|row| row.remedied_at)),
+        ("outcome", texts(|row| row.outcome)),
+        ("reason", texts(|row| row.reason)),
+        ("seconds", Arc::new(seconds)),
+        ("is_incident", flags(|row| row.is_incident)),
+        ("is_hidden", flags(|row| row.is_hidden)),
+    ];
+    let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
+}
+
+/// `buckets`: number, natural bounds, what is counted of them, their length in days, and the moment of the question.
+pub fn bucket_batch(buckets: &[Bucket], as_of: Time) -> Result<RecordBatch, QueryError> {
+    let times = |get: &dyn Fn(&Bucket) -> Time| {
+        let times: TimestampMicrosecondArray = buckets.iter().map(|bucket| Some(get(bucket).micros())).collect();
+        Arc::new(times.with_timezone("UTC")) as ArrayRef
+    };
+    let numbers: Int64Array = (0..buckets.len() as i64).map(Some).collect();
+    let days: Float64Array = buckets.iter().map(|bucket| Some(bucket.days())).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("bucket", Arc::new(numbers)),
+        ("start", times(&|bucket| bucket.start)),
+        ("end", times(&|bucket| bucket.end)),
+        ("from_at", times(&|bucket| bucket.from)),
+        ("to_at", times(&|bucket| bucket.to)),
+        ("as_of", times(&|_| as_of)),
+        ("days", Arc::new(days)),
+    ];
+    let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), false)).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
+}

@@ -1,0 +1,77 @@
+//! Changes: the commits that a stream of deployments brought.
+
+use super::{Builder, ScopeRow};
+use crate::facts::changes::Logical;
+use crate::facts::deployments::Classified;
+use crate::facts::{ServiceFacts, Stream};
+use crate::question::Dimension;
+use flowgauge_lake::model::Tier;
+
+impl<'a> Builder<'a> {
+    pub(super) fn changes(&mut self) {
+        let split_by_environment = self.question.by.contains(&Dimension::Environment);
+        for (service, of) in self.services() {
+            self.connect(service, of);
+            if split_by_environment {
+                for (environment, stream) in &of.environments {
+                    let tier = of
+                        .deployments
+                        .iter()
+                        .find(|deployment| deployment.row.environment == *environment)
+                        .map(|deployment| deployment.tier);
+                    if tier.is_some_and(|tier| self.counts(environment, tier)) {
+                        let key = self.key(&self.deployment_labels(service, environment));
+                        self.stream(&key, of, stream);
+                    }
+                }
+                continue;
+            }
+            let key = self.key(&self.deployment_labels(service, ""));
+            if self.names_environment() {
+                let merged = !self.question.filters.contains_key(&Dimension::Environment);
+                let stream = of.stream(
+                    &|deployment| self.counts(&deployment.row.environment, deployment.tier) && self.has_finished(deployment),
+                    merged,
+                );
+                self.stream(&key, of, &stream);
+            } else if of.production.logical.iter().all(|group| self.is_whole(of, group)) {
+                self.stream(&key, of, &of.production);
+            } else {
+                // A deployment that had reached only some of its environments by then.
+                let stream = of.stream(&|deployment| deployment.tier == Tier::Production && self.has_finished(deployment), true);
+                self.stream(&key, of, &stream);
+            }
+        }
+    }
+
+    pub(super) fn has_finished(&self, deployment: &Classified) -> bool {
+        deployment.finished_at().is_some_and(|at| self.exists(at))
+    }
+
+    /// Whether a logical deployment had finished everywhere or nowhere at the question's moment.
+    fn is_whole(&self, of: &ServiceFacts, group: &Logical) -> bool {
+        let finished = group.0.iter().filter(|&&i| self.has_finished(&of.deployments[i])).count();
+        finished == 0 || finished == group.0.len()
+    }
+
+    fn stream(&mut self, key: &[String], of: &ServiceFacts, stream: &Stream) {
+        let base = self.next_id;
+        self.next_id += stream.logical.len() as i64;
+        for change in &stream.changes {
+            // Rows of a logical deployment that finished after `as_of` do not exist.
+            let finished = stream.logical[change.logical].0.iter().filter_map(|&i| of.deployments[i].finished_at());
+            let Some(at) = finished.filter(|&at| self.exists(at)).max() else { continue };
+            let Some(bucket) = self.bucket(at) else { continue };
+            let row = ScopeRow {
+                what: "commit",
+                bucket: Some(bucket),
+                id: Some(base + change.logical as i64),
+                at: Some(at),
+                since: change.started_at,
+                reason: change.excluded,
+                ..ScopeRow::default()
+            };
+            self.push(key, row);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Deployments: which environments count, since when a series is connected, rows of one version merged.
+
+use super::{Builder, ScopeRow};
+use crate::facts::ServiceFacts;
+use crate::facts::changes::{Logical, fan_out};
+use crate::facts::deployments::Classified;
+use crate::facts::failures::Failure;
+use crate::metric::Population;
+use crate::question::{Dimension, Tiers};
+use flowgauge_lake::model::{DeploymentKind, Tier, Time};
+use std::collections::BTreeMap;
+
+impl<'a> Builder<'a> {
+    pub(super) fn names_environment(&self) -> bool {
+        self.question.filters.contains_key(&Dimension::Environment) || self.question.tiers != Tiers::Default
+    }
+
+    /// Whether deployments of this environment are counted: the production tier, unless environments or a tier are asked for.
+    pub(super) fn counts(&self, environment: &str, tier: Tier) -> bool {
+        let of_tier = match self.question.tiers {
+            Tiers::Default => self.question.filters.contains_key(&Dimension::Environment) || tier == Tier::Production,
+            Tiers::All => true,
+            Tiers::One(wanted) => tier == wanted,
+        };
+        of_tier && self.question.filter(Dimension::Environment, Some(environment))
+    }
+
+    pub(super) fn services(&self) -> Vec<(&'a str, &'a ServiceFacts)> {
+        let facts = self.facts;
+        let team = |service: &str| facts.catalogue.team(service);
+        let wanted =
+            |service: &str| self.question.filter(Dimension::Service, Some(service)) && self.question.filter(Dimension::Team, team(service));
+        facts.services.iter().filter(|(name, _)| wanted(name)).map(|(name, service)| (name.as_str(), service.as_ref())).collect()
+    }
+
+    pub(super) fn deployment_labels(&self, service: &'a str, environment: &'a str) -> [(Dimension, Option<&'a str>); 3] {
+        let team = self.facts.catalogue.team(service);
+        [(Dimension::Team, team), (Dimension::Service, Some(service)), (Dimension::Environment, Some(environment))]
+    }
+
+    /// Notes which series there are, and since when each has had a source (semantics, 7.3 and 7.6).
+    pub(super) fn connect(&mut self, service: &'a str, of: &'a ServiceFacts) {
+        let split_by_environment = self.question.by.contains(&Dimension::Environment);
+        for deployment in of.deployments.iter() {
+            let environment = deployment.row.environment.as_str();
+            let belongs = if split_by_environment || self.names_environment() { self.counts(environment, deployment.tier) } else { true };
+            if !belongs {
+                continue;
+            }
+            if deployment.finished_at().is_some_and(|at| !self.exists(at)) {
+                continue;
+            }
+            let first = [deployment.row.created_at, deployment.row.started_at, deployment.row.finished_at].into_iter().flatten().min();
+            self.connect_row(service, environment, first);
+        }
+        let others = of.deployments.iter().flat_map(|deployment| &deployment.duplicates);
+        for other in others.filter(|other| other.finished_at.is_none_or(|at| self.exists(at))).collect::<Vec<_>>() {
+            if !(split_by_environment || self.names_environment()) || self.counts(&other.environment, other.tier) {
+                self.connect_row(service, &other.environment, other.first_at);
+            }
+        }
+    }
+
+    fn connect_row(&mut self, service: &'a str, environment: &'a str, first: Option<Time>) {
+        let labels = self.deployment_labels(service, environment);
+        let series = self.configured(&labels);
+        series.connected_at = match (series.connected_at, first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    pub(super) fn deployments(&mut self, population: Population) {
+        for (service, of) in self.services() {
+            self.connect(service, of);
+            let all = &of.deployments;
+            let wanted = |deployment: &Classified| {
+                deployment.finished_at().is_some_and(|at| self.exists(at)) && self.counts(&deployment.row.environment, deployment.tier)
+            };
+            let rows: Vec<usize> = (0..all.len()).filter(|&i| wanted(&all[i])).collect();
+            if population == Population::Rows {
+                self.single_deployments(service, all, &rows);
+                continue;
+            }
+            // Split or filtered by environment nothing is merged across environments.
+            let apart = self.question.filters.contains_key(&Dimension::Environment);
+            let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
+            for &i in &rows {
+                let environment = all[i].row.environment.as_str();
+                let key = self.key(&self.deployment_labels(service, environment));
+                groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
+            }
+            for ((key, _), rows) in groups {
+                self.left_out(&key, all, &rows, population);
+                let is_in = |i: &usize| match population {
+                    Population::Counted => all[*i].is_release(),
+                    _ => all[*i].took_effect && !matches!(all[*i].kind, Some(DeploymentKind::NoOp | DeploymentKind::Rollback)),
+                };
+                let logical = fan_out(all, rows.into_iter().filter(is_in), self.facts.definitions.fanout_window);
+                for group in &logical {
+                    self.logical_deployment(&key, service, all, group);
+                }
+            }
+        }
+        if population == Population::AtRisk {
+            self.attributed_incidents();
+        }
+    }
+
+    fn single_deployments(&mut self, service: &'a str, all: &'a [Classified], rows: &[usize]) {
+        for &i in rows {
+            let (Some(at), Some(outcome)) = (all[i].finished_at(), all[i].row.outcome) else { continue };
+            let Some(bucket) = self.bucket(at) else { continue };
+            let key = self.key(&self.deployment_labels(service, &all[i].row.environment));
+            let row =
+                ScopeRow { what: "deployment", bucket: Some(bucket), at: Some(at), outcome: Some(outcome.as_str()), ..ScopeRow::default() };
+            self.push(&key, row);
+        }
+    }
+
+    /// Rows in the window that the metric does not count, by their kind.
+    fn left_out(&mut self, key: &[String], all: &[Classified], rows: &[usize], population: Population) {
+        for &i in rows {
+            let reason = match (population, all[i].kind) {
+                (Population::Counted, Some(DeploymentKind::NoOp)) if all[i].is_success() => "no_op",
+                (Population::Counted, Some(DeploymentKind::ConfigOnly)) if all[i].is_success() => "config_only",
+                (Population::AtRisk, Some(DeploymentKind::NoOp)) if all[i].took_effect => "no_op",
+                (Population::AtRisk, Some(DeploymentKind::Rollback)) if all[i].took_effect => "rollback",
+                _ => continue,
+            };
+            let Some(bucket) = all[i].finished_at().and_then(|at| self.bucket(at)) else { continue };
+            self.push(key, ScopeRow { what: "excluded", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() });
+        }
+    }
+
+    fn logical_deployment(&mut self, key: &[String], service: &str, all: &[Classified], group: &Logical) {
+        let Some(at) = group.0.last().and_then(|&i| all[i].finished_at()) else { return };
+        let Some(bucket) = self.bucket(at) else { return };
+        let id = self.next_id;
+        self.next_id += 1;
+        let fixes = self.facts.fixes.get(service);
+        let rework_at = |&i: &usize| {
+            let unplanned = matches!(all[i].kind, Some(DeploymentKind::Rollback | DeploymentKind::Hotfix | DeploymentKind::Revert));
+            if unplanned { all[i].finished_at() } else { fixes.and_then(|fixes| fixes.get(&i)).copied() }
+        };
+        let since = group.0.iter().filter_map(rework_at).min();
+        self.push(key, ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, ..ScopeRow::default() });
+        let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
+        for &i in &group.0 {
+            let from = failures.partition_point(|failure| failure.index < i);
+            let known = |failure: &&Failure| failure.until.is_none_or(|until| until > self.question.as_of);
+            for failure in failures[from..].iter().take_while(|failure| failure.index == i).filter(known).collect::<Vec<_>>() {
+                let row = ScopeRow {
+                    what: "failure",
+                    bucket: Some(bucket),
+                    id: Some(id),
+                    at: Some(failure.at),
+                    since: all[i].finished_at(),
+                    until: failure.resolved_at,
+                    remedied_at: failure.remediation.and_then(|remedy| all[remedy].finished_at()),
+                    reason: Some(failure.reason),
+                    is_incident: Some(failure.incident.is_some()),
+                    ..ScopeRow::default()
+                };
+                self.push(key, row);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `scope`: the facts that a question is about, filtered, labelled with their series and put into buckets. Fan-out merging and
+//! `as_of` are applied here; formulas are not: these are SQL.
+
+mod batch;
+mod changes;
+mod deployments;
+mod drift;
+mod incidents;
+mod pipelines;
+
+pub use batch::bucket_batch;
+
+use crate::buckets::Bucket;
+use crate::error::QueryError;
+use crate::facts::Facts;
+use crate::metric::{Family, Metric};
+use crate::question::{Dimension, Question};
+use arrow::array::RecordBatch;
+use flowgauge_lake::model::Time;
+use std::collections::BTreeMap;
+
+/// One row of `scope`. `what` says which of the other columns mean something; each metric's SQL names those it reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct ScopeRow {
+    what: &'static str,
+    series: i64,
+    bucket: Option<i64>,
+    id: Option<i64>,
+    at: Option<Time>,
+    since: Option<Time>,
+    until: Option<Time>,
+    remedied_at: Option<Time>,
+    outcome: Option<&'static str>,
+    reason: Option<&'static str>,
+    seconds: Option<f64>,
+    is_incident: Option<bool>,
+    is_hidden: Option<bool>,
+}
+
+/// One line of an answer: the values of the question's dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    pub labels: Vec<(Dimension, String)>,
+    /// The base table has a row with these labels.
+    pub is_configured: bool,
+}
+
+pub struct Scope {
+    pub series: Vec<Series>,
+    pub batch: RecordBatch,
+}
+
+/// Builds the scope of a question. `buckets` are the question's, in order.
+pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
+    let mut builder = Builder { question, buckets, facts, series: BTreeMap::new(), next_id: 0 };
+    if question.by.is_empty() {
+        builder.series.insert(Vec::new(), SeriesData::default());
+    }
+    match metric.family {
+        Family::Deployments => builder.deployments(metric.population),
+        Family::Changes => builder.changes(),
+        Family::Incidents => builder.incidents(),
+        Family::Drift => builder.drift(),
+        Family::Pipelines => builder.pipelines(),
+    }
+    builder.finish()
+}
+
+#[derive(Default)]
+struct SeriesData {
+    is_configured: bool,
+    connected_at: Option<Time>,
+    rows: Vec<ScopeRow>,
+}
+
+struct Builder<'a> {
+    question: &'a Question,
+    buckets: &'a [Bucket],
+    facts: &'a Facts,
+    series: BTreeMap<Vec<String>, SeriesData>,
+    /// Deployments are numbered over the whole scope.
+    next_id: i64,
+}
+
+/// The values that a row has in the dimensions.
+type Labels<'a> = [(Dimension, Option<&'a str>)];
+
+impl<'a> Builder<'a> {
+    fn passes(&self, labels: &Labels<'_>) -> bool {
+        labels.iter().all(|(dimension, value)| self.question.filter(*dimension, *value))
+    }
+
+    fn key(&self, labels: &Labels<'_>) -> Vec<String> {
+        let value = |wanted: &Dimension| labels.iter().find(|(dimension, _)| dimension == wanted).and_then(|(_, value)| *value);
+        self.question.by.iter().map(|dimension| value(dimension).unwrap_or_default().to_owned()).collect()
+    }
+
+    /// The series of these labels, now known to have rows.
+    fn configured(&mut self, labels: &Labels<'_>) -> &mut SeriesData {
+        let key = self.key(labels);
+        let series = self.series.entry(key).or_default();
+        series.is_configured = true;
+        series
+    }
+
+    fn bucket(&self, at: Time) -> Option<i64> {
+        let place = self.buckets.partition_point(|bucket| bucket.to <= at && !bucket.is_empty());
+        self.buckets.get(place).filter(|bucket| bucket.from <= at && at < bucket.to).map(|_| place as i64)
+    }
+
+    fn push(&mut self, key: &[String], row: ScopeRow) {
+        if let Some(series) = self.series.get_mut(key) {
+            series.rows.push(row);
+        }
+    }
+
+    fn exists(&self, at: Time) -> bool {
+        at <= self.question.as_of
+    }
+
+    fn finish(self) -> Result<Scope, QueryError> {
+        let mut rows = Vec::new();
+        let mut series = Vec::new();
+        for (number, (key, data)) in self.series.into_iter().enumerate() {
+            let number = number as i64;
+            rows.push(ScopeRow { what: "series", series: number, at: data.connected_at, ..ScopeRow::default() });
+            if self.facts.incident_bases.iter().any(|(at, _)| at.is_none_or(|at| at <= self.question.as_of)) {
+                rows.push(ScopeRow { what: "incident_source", series: number, ..ScopeRow::default() });
+            }
+            rows.extend(data.rows.into_iter().map(|row| ScopeRow { series: number, ..row }));
+            let labels = self.question.by.iter().copied().zip(key).collect();
+            series.push(Series { labels, is_configured: data.is_configured });
+        }
+        Ok(Scope { series, batch: batch::batch(&rows)? })
+    }
+}
