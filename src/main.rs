@@ -8,6 +8,10 @@ mod table;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Folding and reading events is mostly allocation, and what a load leaves free should go back to the machine.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures software delivery: takes in what pipelines, deployments, Argo CD and incidents say, answers with DORA metrics,
 /// pipeline analytics and GitOps drift.
 #[derive(Debug, Parser)]

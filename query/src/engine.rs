@@ -26,7 +26,7 @@ pub struct Rules {
     pub display: Display,
 }
 
-/// Answers that are kept; the oldest picture's go first.
+/// Answers that are kept, of one picture; then memory starts anew: who asks with a moment of their own never asks again.
 const CACHED_ANSWERS: usize = 2000;
 
 #[derive(Default)]
@@ -142,7 +142,10 @@ impl Engine {
         }
         let answer = Arc::new(crate::run(question, &facts, now).await?);
         let mut cache = locked(&slot.cache);
-        if cache.version == facts.version && cache.answers.len() < CACHED_ANSWERS {
+        if cache.version == facts.version {
+            if cache.answers.len() >= CACHED_ANSWERS {
+                cache.answers.clear();
+            }
             cache.answers.insert(question.clone(), answer.clone());
         }
         Ok(answer)

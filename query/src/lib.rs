@@ -17,6 +17,7 @@ pub mod question;
 mod run;
 mod scope;
 mod sql;
+mod statement;
 
 pub use engine::{Engine, Found, Rules};
 pub use error::QueryError;

@@ -1,34 +1,17 @@
-//! Runs a metric: binds `scope` and `buckets`, executes the one statement, puts its rows into the answer.
+//! Runs a metric: builds `scope` and `buckets`, executes the one statement over them, puts its rows into the answer.
 
 use crate::answer::{Answer, Interval, Point, SeriesAnswer, Status, Window};
 use crate::buckets::{Bucket, buckets};
 use crate::error::QueryError;
 use crate::facts::Facts;
-use crate::functions;
 use crate::metric::{Metric, metric};
 use crate::question::{INTERVAL_POINTS, MAX_BUCKETS, Question};
-use crate::scope::{Scope, bucket_batch, scope};
+use crate::scope::{Series, bucket_batch, scope};
+use crate::statement::{Relations, execute};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
-use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-};
-use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::session_state::SessionState;
-use datafusion::prelude::{SessionConfig, SessionContext};
 use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
-
-/// One partition: scopes are small, and the order of additions must not change from run to run.
-static STATE: LazyLock<SessionState> = LazyLock::new(|| {
-    let mut config = SessionConfig::new().with_target_partitions(1).with_information_schema(false).with_collect_statistics(false);
-    // The statements are small and planned anew for every question: one pass of the optimiser costs less than it could save.
-    config.options_mut().optimizer.max_passes = 1;
-    let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
-    functions::register(&mut state).expect("our functions have names of their own");
-    state
-});
 
 /// Answers a question. `computed_at` is the caller's clock.
 pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Result<Answer, QueryError> {
@@ -40,9 +23,10 @@ pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Resul
             expected: format!("at most {MAX_BUCKETS} buckets: take a longer bucket or a shorter window"),
         })?;
     let scope = scope(metric, question, &buckets, facts)?;
-    let rows = execute(metric, &scope, bucket_batch(&buckets, question.as_of)?).await?;
+    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question.as_of)? };
+    let rows = execute(metric, relations).await?;
     let with_intervals = question.force_intervals || scope.series.len() * buckets.len() <= INTERVAL_POINTS;
-    let series = collect(metric, &scope, &buckets, &rows, facts.definitions.min_n, with_intervals);
+    let series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
     Ok(Answer {
         metric: metric.id,
         unit: metric.unit,
@@ -61,30 +45,16 @@ pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Resul
     })
 }
 
-async fn execute(metric: &Metric, scope: &Scope, buckets: RecordBatch) -> Result<Vec<RecordBatch>, QueryError> {
-    // A catalogue of its own for each question: questions run side by side and must not see each other's relations.
-    let (catalogs, catalog) = (MemoryCatalogProviderList::new(), MemoryCatalogProvider::new());
-    catalog.register_schema("public", Arc::new(MemorySchemaProvider::new()))?;
-    catalogs.register_catalog("datafusion".to_owned(), Arc::new(catalog));
-    let state = SessionStateBuilder::new_from_existing(STATE.clone()).with_catalog_list(Arc::new(catalogs)).build();
-    let context = SessionContext::new_with_state(state);
-    let table = |batch: RecordBatch| MemTable::try_new(batch.schema(), vec![vec![batch]]).map(Arc::new);
-    context.register_table("scope", table(scope.batch.clone())?)?;
-    context.register_table("buckets", table(buckets)?)?;
-    Ok(context.sql(metric.sql).await?.collect().await?)
-}
-
 /// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`.
 fn collect(
     metric: &Metric,
-    scope: &Scope,
+    series: &[Series],
     buckets: &[Bucket],
     batches: &[RecordBatch],
     min_n: i64,
     with_intervals: bool,
 ) -> Vec<SeriesAnswer> {
-    let mut series: Vec<SeriesAnswer> = scope
-        .series
+    let mut answers: Vec<SeriesAnswer> = series
         .iter()
         .map(|series| SeriesAnswer {
             labels: series.labels.iter().map(|(dimension, value)| (dimension.as_str(), value.clone())).collect(),
@@ -92,15 +62,14 @@ fn collect(
         })
         .collect();
     for batch in batches {
-        let (numbers, places) = (integers(batch, "series"), integers(batch, "bucket"));
         for row in 0..batch.num_rows() {
-            let (Some(number), Some(place)) = (numbers.get(row).copied().flatten(), places.get(row).copied().flatten()) else { continue };
+            let (Some(number), Some(place)) = (integer(batch, "series", row), integer(batch, "bucket", row)) else { continue };
             let (number, bucket) = (number as usize, &buckets[place as usize]);
-            let point = point(metric, batch, row, bucket, scope.series[number].is_configured, min_n, with_intervals);
-            series[number].points.push(point);
+            let point = point(metric, batch, row, bucket, series[number].is_configured, min_n, with_intervals);
+            answers[number].points.push(point);
         }
     }
-    series
+    answers
 }
 
 fn point(
@@ -117,7 +86,7 @@ fn point(
         end: bucket.end.to_string(),
         partial: bucket.partial,
         value: real(batch, "value", row),
-        n: integers(batch, "n").get(row).copied().flatten().unwrap_or(0),
+        n: integer(batch, "n", row).unwrap_or(0),
         numerator: real(batch, "numerator", row),
         denominator: real(batch, "denominator", row),
         quantiles: BTreeMap::new(),
@@ -132,7 +101,7 @@ fn point(
         if let Some(quantile) = name.strip_prefix("quantile_") {
             point.quantiles.extend(real(batch, name, row).map(|value| (quantile.to_owned(), value)));
         } else if let Some(reason) = name.strip_prefix("excluded_") {
-            let count = integers(batch, name).get(row).copied().flatten().unwrap_or(0);
+            let count = integer(batch, name, row).unwrap_or(0);
             point.excluded.extend((count > 0).then(|| (reason.to_owned(), count)));
         } else if let Some(detail) = name.strip_prefix("detail_") {
             point.detail.extend(real(batch, name, row).map(|value| (detail.to_owned(), value.into())));
@@ -159,12 +128,12 @@ fn status(metric: &Metric, point: &Point, is_configured: bool, min_n: i64) -> St
     }
 }
 
-fn integers(batch: &RecordBatch, name: &str) -> Vec<Option<i64>> {
-    let Some(column) = batch.column_by_name(name) else { return Vec::new() };
-    match column.data_type() {
-        DataType::Int64 => column.as_primitive::<Int64Type>().iter().collect(),
-        _ => Vec::new(),
+fn integer(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = batch.column_by_name(name)?;
+    if column.is_null(row) || *column.data_type() != DataType::Int64 {
+        return None;
     }
+    Some(column.as_primitive::<Int64Type>().value(row))
 }
 
 fn real(batch: &RecordBatch, name: &str, row: usize) -> Option<f64> {

@@ -1,10 +1,15 @@
 //! Writes the history as bare repositories that git itself can read.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use gix::objs::Write as _;
+use gix::objs::Kind;
+use gix::odb::pack::Bundle;
+use gix::odb::pack::data::entry::Header;
+use gix::zlib::Compression;
+use gix::zlib::stream::deflate;
 
 use crate::history::Repo;
 
@@ -30,10 +35,7 @@ fn write(repo: &Repo, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     gix::create::into(dir, gix::create::Kind::Bare, gix::create::Options::default()).map_err(io::Error::other)?;
     std::fs::write(dir.join("HEAD"), "ref: refs/heads/main\n")?;
-    let store = gix::odb::loose::Store::at(dir.join("objects"), gix::hash::Kind::Sha1);
-    for (kind, id, bytes) in &repo.objects {
-        store.write_buf_with_known_id(*kind, bytes, *id).map_err(io::Error::other)?;
-    }
+    write_pack(repo, &dir.join("objects/pack"))?;
     let mut refs: Vec<(&str, &str)> = repo.refs.iter().map(|(name, commit)| (name.as_str(), repo.sha(*commit))).collect();
     refs.sort_unstable();
     let mut packed = String::from("# pack-refs with: peeled fully-peeled sorted \n");
@@ -41,4 +43,38 @@ fn write(repo: &Repo, dir: &Path) -> io::Result<()> {
         writeln!(packed, "{sha} {name}").expect("a string takes every character");
     }
     std::fs::write(dir.join("packed-refs"), packed)
+}
+
+/// All objects in one pack: a file for each would take several times as long. Source: git's documentation of the pack format.
+fn write_pack(repo: &Repo, dir: &Path) -> io::Result<()> {
+    let mut pack = b"PACK\0\0\0\x02".to_vec();
+    pack.extend(u32::try_from(repo.objects.len()).map_err(io::Error::other)?.to_be_bytes());
+    for (kind, _, bytes) in &repo.objects {
+        let header = match kind {
+            Kind::Tree => Header::Tree,
+            Kind::Blob => Header::Blob,
+            Kind::Commit => Header::Commit,
+            Kind::Tag => Header::Tag,
+        };
+        header.write_to(bytes.len() as u64, &mut pack)?;
+        let mut body = deflate::Write::new(&mut pack, Compression::BEST_SPEED);
+        body.write_all(bytes)?;
+        body.flush()?;
+    }
+    let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha1);
+    hasher.update(&pack);
+    pack.extend(hasher.try_finalize().map_err(io::Error::other)?.as_slice());
+    let nothing_missing: Option<gix::odb::Handle> = None;
+    let (mut progress, never) = (gix::progress::Discard, AtomicBool::new(false));
+    Bundle::write_to_directory(
+        &mut pack.as_slice(),
+        Some(dir),
+        &mut progress,
+        &never,
+        nothing_missing,
+        gix::hash::Kind::Sha1,
+        gix::odb::pack::bundle::write::Options { thread_limit: Some(1), ..Default::default() },
+    )
+    .map_err(io::Error::other)?;
+    Ok(())
 }

@@ -40,34 +40,27 @@ impl<'a> Builder<'a> {
 
     /// Notes which series there are, and since when each has had a source (semantics, 7.3 and 7.6).
     pub(super) fn connect(&mut self, service: &'a str, of: &'a ServiceFacts) {
-        let split_by_environment = self.question.by.contains(&Dimension::Environment);
-        for deployment in of.deployments.iter() {
-            let environment = deployment.row.environment.as_str();
-            let belongs = if split_by_environment || self.names_environment() { self.counts(environment, deployment.tier) } else { true };
-            if !belongs {
-                continue;
-            }
-            if deployment.finished_at().is_some_and(|at| !self.exists(at)) {
-                continue;
-            }
-            let first = [deployment.row.created_at, deployment.row.started_at, deployment.row.finished_at].into_iter().flatten().min();
-            self.connect_row(service, environment, first);
-        }
-        let others = of.deployments.iter().flat_map(|deployment| &deployment.duplicates);
-        for other in others.filter(|other| other.finished_at.is_none_or(|at| self.exists(at))).collect::<Vec<_>>() {
-            if !(split_by_environment || self.names_environment()) || self.counts(&other.environment, other.tier) {
-                self.connect_row(service, &other.environment, other.first_at);
+        let told_apart = self.question.by.contains(&Dimension::Environment) || self.names_environment();
+        let belongs = |environment: &str, tier: Tier| !told_apart || self.counts(environment, tier);
+        let shown = of.deployments.iter().map(|deployment| {
+            let row = &deployment.row;
+            let first = [row.created_at, row.started_at, row.finished_at].into_iter().flatten().min();
+            (row.environment.as_str(), deployment.tier, deployment.finished_at(), first)
+        });
+        let hidden = of.deployments.iter().flat_map(|deployment| &deployment.duplicates);
+        let hidden = hidden.map(|other| (other.environment.as_str(), other.tier, other.finished_at, other.first_at));
+        // A row without a time of its own still shows that there is a source.
+        let mut since: BTreeMap<&str, Option<Time>> = BTreeMap::new();
+        for (environment, tier, finished_at, first) in shown.chain(hidden) {
+            if finished_at.is_none_or(|at| self.exists(at)) && belongs(environment, tier) {
+                let since = since.entry(environment).or_default();
+                *since = [*since, first].into_iter().flatten().min();
             }
         }
-    }
-
-    fn connect_row(&mut self, service: &'a str, environment: &'a str, first: Option<Time>) {
-        let labels = self.deployment_labels(service, environment);
-        let series = self.configured(&labels);
-        series.connected_at = match (series.connected_at, first) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        for (environment, first) in since {
+            let series = self.configured(&self.deployment_labels(service, environment));
+            series.connected_at = [series.connected_at, first].into_iter().flatten().min();
+        }
     }
 
     pub(super) fn deployments(&mut self, population: Population) {
