@@ -1,20 +1,27 @@
 //! How many signed webhooks of 2 KB a second become durable over HTTP, and how long the slowest of a hundred waits: at 8 and at 64
-//! connections, beside appends to a lake of the same process without HTTP, signature and reading.
+//! connections, beside, in this process and without HTTP, signature and reading: appends to a lake, a bare loop over the journal's
+//! database that syncs as many events at once, and the disk's own `fdatasync` of as many bytes.
 //!
 //! `ingest_load [URL SECRET]`: without a URL it starts the server that was built beside it, on a folder of its own.
 
+#![expect(clippy::print_stdout, reason = "a program that reports what it measured")]
+
 use bytes::Bytes;
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use flowgauge_lake::model::{RawEvent, Source, Tenant};
 use flowgauge_lake::{Feed, FeedBatch, Lake, LakeOptions, Normalise, Normalised, clock};
 use flowgauge_sample_data::{Delivery, Shop, sign};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const TIME: Duration = Duration::from_secs(10);
+/// How long a bare loop turns.
+const BARE_TIME: Duration = Duration::from_secs(5);
 const SECRET: &str = "load";
 
 struct Nothing;
@@ -71,11 +78,11 @@ fn payload(secret: &str) -> Delivery {
     delivery
 }
 
+/// Events a second, median and 99th percentile.
+type Measured = (f64, Duration, Duration);
+
 /// Runs `clients` copies of `request` for a while: requests a second, median, 99th percentile.
-async fn run<F: Future<Output = ()> + Send>(
-    clients: usize,
-    request: impl Fn(u64) -> F + Clone + Send + 'static,
-) -> (f64, Duration, Duration) {
+async fn run<F: Future<Output = ()> + Send>(clients: usize, request: impl Fn(u64) -> F + Clone + Send + 'static) -> Measured {
     let number = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let tasks: Vec<_> = (0..clients)
@@ -102,7 +109,7 @@ async fn run<F: Future<Output = ()> + Send>(
     (rate, at(0.5), at(0.99))
 }
 
-async fn over_http(base: &str, delivery: &Delivery, clients: usize) -> (f64, Duration, Duration) {
+async fn over_http(base: &str, delivery: &Delivery, clients: usize) -> Measured {
     let http = reqwest::Client::builder().pool_max_idle_per_host(clients).tcp_nodelay(true).build().expect("a client");
     let url = format!("{base}/hooks/github");
     let (delivery, body) = (Arc::new(delivery.clone()), Bytes::from(delivery.body.clone()));
@@ -120,8 +127,8 @@ async fn over_http(base: &str, delivery: &Delivery, clients: usize) -> (f64, Dur
     .await
 }
 
-async fn bare(folder: &Path, delivery: &Delivery, clients: usize) -> (f64, Duration, Duration) {
-    let options = LakeOptions::new(folder.join(format!("bare{clients}")));
+async fn lake(folder: &Path, delivery: &Delivery, clients: usize) -> Measured {
+    let options = LakeOptions::new(folder.join(format!("lake{clients}")));
     let lake = Lake::open(options, Arc::new(Nothing), Arc::new(Nothing)).await.expect("a new lake opens");
     let body = Bytes::from(delivery.body.clone());
     run(clients, move |number| {
@@ -135,11 +142,45 @@ async fn bare(folder: &Path, delivery: &Delivery, clients: usize) -> (f64, Durat
     .await
 }
 
-#[expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a program that reports what it measured")]
+/// Turns a loop that makes `events` durable at once: events a second, and how long a turn takes.
+fn turns(events: usize, mut turn: impl FnMut()) -> Measured {
+    let start = Instant::now();
+    let mut latencies = Vec::new();
+    while start.elapsed() < BARE_TIME {
+        let began = Instant::now();
+        turn();
+        latencies.push(began.elapsed());
+    }
+    let rate = (latencies.len() * events) as f64 / start.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    let at = |part: f64| latencies[((latencies.len() - 1) as f64 * part) as usize];
+    (rate, at(0.5), at(0.99))
+}
+
+fn database(folder: &Path, delivery: &Delivery, batch: usize) -> Measured {
+    let database = Database::builder(folder.join(format!("database{batch}"))).open().expect("a new database opens");
+    let events = database.keyspace("events", KeyspaceCreateOptions::default).expect("a keyspace opens");
+    let mut count = 0_u64;
+    turns(batch, || {
+        let mut write = database.batch().durability(Some(PersistMode::SyncData));
+        for _ in 0..batch {
+            count += 1;
+            write.insert(&events, count.to_be_bytes(), delivery.body.as_slice());
+        }
+        write.commit().expect("a batch can be written");
+    })
+}
+
+fn disk(folder: &Path, delivery: &Delivery, batch: usize) -> Measured {
+    let mut file = File::create(folder.join("disk")).expect("the folder can be written");
+    let bytes = delivery.body.repeat(batch);
+    turns(batch, || file.write_all(&bytes).and_then(|()| file.sync_data()).expect("the file can be written"))
+}
+
 #[tokio::main]
 async fn main() {
     let given: Vec<String> = std::env::args().skip(1).collect();
-    let folder = PathBuf::from(std::env::temp_dir()).join(format!("flowgauge-load-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("flowgauge-load-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     let secret = given.get(1).map_or(SECRET, String::as_str);
     let delivery = payload(secret);
@@ -150,10 +191,15 @@ async fn main() {
             (Some(server), base)
         }
     };
-    println!("payloads of {} bytes, {} s each", delivery.body.len(), TIME.as_secs());
-    println!("{:<14}{:>12}{:>14}{:>10}{:>10}", "", "connections", "requests/s", "p50", "p99");
+    println!("payloads of {} bytes; bare loops write as many at once as there are connections", delivery.body.len());
+    println!("{:<14}{:>12}{:>14}{:>10}{:>10}", "", "connections", "events/s", "p50", "p99");
     for clients in [8, 64] {
-        let rows = [("HTTP", over_http(&base, &delivery, clients).await), ("bare append", bare(&folder, &delivery, clients).await)];
+        let rows = [
+            ("HTTP", over_http(&base, &delivery, clients).await),
+            ("lake append", lake(&folder, &delivery, clients).await),
+            ("bare append", database(&folder, &delivery, clients)),
+            ("fdatasync", disk(&folder, &delivery, clients)),
+        ];
         for (name, (rate, median, p99)) in rows {
             println!("{name:<14}{clients:>12}{rate:>14.0}{:>10}{:>10}", format!("{median:.1?}"), format!("{p99:.1?}"));
         }

@@ -22,6 +22,7 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the process")]
 enum Command {
     /// Takes in webhooks and serves pages, API and /metrics
     Serve(commands::serve::Serve),

@@ -2,6 +2,7 @@
 
 use crate::model::Time;
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> Time {
     chrono::Utc::now().into()
 }

@@ -145,10 +145,10 @@ fn check(statement: &str) -> Result<(), QueryError> {
     // Their results are not bounded by the memory limit.
     let grows = ["repeat", "lpad", "rpad", "space", "range", "generate_series"];
     for pair in tokens.windows(2) {
-        if let (Token::Word(word), Token::LParen) = (&pair[0], &pair[1]) {
-            if grows.contains(&word.value.to_ascii_lowercase().as_str()) {
-                return refused(format!("`{}` is not available here", word.value));
-            }
+        if let (Token::Word(word), Token::LParen) = (&pair[0], &pair[1])
+            && grows.contains(&word.value.to_ascii_lowercase().as_str())
+        {
+            return refused(format!("`{}` is not available here", word.value));
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! The shop keeps its promises: the same bytes every time, within its budget, with a history that git itself would have.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::LazyLock;

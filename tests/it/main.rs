@@ -1,5 +1,7 @@
 //! End-to-end tests: the real binary, its real command line, real connections.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
+
 mod cli;
 mod crash;
 mod expected;

@@ -146,6 +146,7 @@ impl std::fmt::Debug for Reader {
 }
 
 /// What is logged: `RUST_LOG`, else what an operator wants to see.
+#[expect(clippy::disallowed_methods, reason = "configuration comes from here")]
 pub fn log_filter() -> String {
     std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,flowgauge=info,flowgauge_web=info,flowgauge_lake=info".to_owned())
 }
@@ -173,6 +174,7 @@ pub struct Overrides {
 
 impl Config {
     /// Reads the file (if any), then applies what the command line says.
+    #[expect(clippy::disallowed_methods, reason = "configuration comes from here")]
     pub fn load(overrides: &Overrides) -> Result<Config, ConfigError> {
         let path = overrides.config.clone().or_else(|| std::env::var_os("FLOWGAUGE_CONFIG").map(PathBuf::from));
         let (file, folder) = match &path {

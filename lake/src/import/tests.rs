@@ -100,7 +100,7 @@ fn errors_name_the_place_and_what_was_meant() {
         ),
         (vec![("jobs.json", &format!("[{good},\n {good} {good}]"))], "jobs.json", "line 2, column 30: expected `,` or `]`"),
         (vec![("jobs.json", &format!("[{good},\n {good}"))], "jobs.json", "line 2, column 29: "),
-        (vec![("jobs.json", &format!("[\n  {{\"run_id\" 5}}"))], "jobs.json", "line 2, column 13: expected `:`"),
+        (vec![("jobs.json", "[\n  {\"run_id\" 5}")], "jobs.json", "line 2, column 13: expected `:`"),
         (vec![("jobs.csv", "run_id,job_idd\n")], "jobs.csv", "unknown column `job_idd` in `jobs`, did you mean `job_id`?"),
         (vec![("jobs.csv", "run_id,tenant\n")], "jobs.csv", "`tenant` is set by Flowgauge"),
         (vec![("jobs.csv", "run_id,run_id\n")], "jobs.csv", "`run_id` is there twice"),

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
+type KeyAndValue = (Vec<u8>, Vec<u8>);
+
 /// When an event is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -219,7 +221,7 @@ impl Journal {
         })
     }
 
-    pub fn sources(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LakeError> {
+    pub fn sources(&self) -> Result<Vec<KeyAndValue>, LakeError> {
         let pair = |entry: fjall::Guard| entry.into_inner().map(|(key, value)| (key.to_vec(), value.to_vec()));
         self.store.sources.iter().map(|entry| pair(entry).map_err(LakeError::journal)).collect()
     }

@@ -95,7 +95,7 @@ fn lists<'a>(values: impl Iterator<Item = Option<&'a [String]>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn records<'a>(fields: &[(&str, ColumnType)], cells: &mut dyn Iterator<Item = &'a Cell>) -> ArrayRef {
+fn records(fields: &[(&str, ColumnType)], cells: &mut dyn Iterator<Item = &Cell>) -> ArrayRef {
     let lists: Vec<Option<&Vec<Vec<Cell>>>> = cells.map(|cell| if let Cell::Records(list) = cell { Some(list) } else { None }).collect();
     let flat: Vec<&Vec<Cell>> = lists.iter().flatten().flat_map(|list| list.iter()).collect();
     let columns: Vec<ArrayRef> =
@@ -108,7 +108,7 @@ fn records<'a>(fields: &[(&str, ColumnType)], cells: &mut dyn Iterator<Item = &'
     Arc::new(arrow::array::ListArray::new(field, offsets, Arc::new(structs), Some(nulls)))
 }
 
-fn array<'a>(kind: ColumnType, cells: &mut dyn Iterator<Item = &'a Cell>) -> ArrayRef {
+fn array(kind: ColumnType, cells: &mut dyn Iterator<Item = &Cell>) -> ArrayRef {
     match kind {
         ColumnType::Text | ColumnType::Sha | ColumnType::Choice(_) => texts(cells.map(Cell::as_text)),
         ColumnType::Texts | ColumnType::Shas => {

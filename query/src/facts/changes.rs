@@ -20,8 +20,7 @@ pub fn fan_out(all: &[Classified], rows: impl Iterator<Item = usize>, window: i6
         // Groups stand in the order of their first rows: behind one that is too old are only older ones.
         let is_near = |group: &&mut Logical| all[i].finished_at() <= all[group.0[0]].finished_at().map(|at| at.plus_seconds(window));
         let joins = groups.iter_mut().rev().take_while(is_near).find(|group| {
-            same_version(&all[group.0[0]].row, &all[i].row)
-                && group.0.iter().all(|&j| all[j].row.environment != all[i].row.environment)
+            same_version(&all[group.0[0]].row, &all[i].row) && group.0.iter().all(|&j| all[j].row.environment != all[i].row.environment)
         });
         match joins {
             Some(group) => group.0.push(i),

@@ -84,11 +84,12 @@ impl Classified {
 fn link(row: &mut Deployment, service: &str, sources: &Sources, catalogue: &Catalogue) -> Tip {
     let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
     let service_repo = catalogue.get(service).and_then(|entry| entry.repo.clone());
-    if row.sha.is_none() && artifact.is_none_or(|artifact| artifact.source_sha.is_none()) {
-        if let Some((repo, sha)) = row.version.as_deref().and_then(|version| commit_of_tag(version, service_repo.as_deref(), sources)) {
-            row.repo.get_or_insert(repo);
-            row.sha = Some(sha);
-        }
+    if row.sha.is_none()
+        && artifact.is_none_or(|artifact| artifact.source_sha.is_none())
+        && let Some((repo, sha)) = row.version.as_deref().and_then(|version| commit_of_tag(version, service_repo.as_deref(), sources))
+    {
+        row.repo.get_or_insert(repo);
+        row.sha = Some(sha);
     }
     let Some(sha) = row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())) else {
         return Tip::NoSourceLink;
@@ -155,13 +156,11 @@ fn environment_key(name: &str) -> String {
 
 /// The same version: by digest, where one has none by sha, where one has none by version (semantics, 7.15).
 pub fn same_version(a: &Deployment, b: &Deployment) -> bool {
-    match (&a.digest, &b.digest) {
-        (Some(a), Some(b)) => return a == b,
-        _ => {}
+    if let (Some(a), Some(b)) = (&a.digest, &b.digest) {
+        return a == b;
     }
-    match (&a.sha, &b.sha) {
-        (Some(a), Some(b)) => return a == b,
-        _ => {}
+    if let (Some(a), Some(b)) = (&a.sha, &b.sha) {
+        return a == b;
     }
     matches!((&a.version, &b.version), (Some(a), Some(b)) if a == b)
 }

@@ -83,15 +83,18 @@ pub fn drift(observations: &[GitopsObservation], as_of: Option<Time>) -> AppDrif
     AppDrift { stretches, episodes }
 }
 
+/// One for each source of an application, where they are told.
+type Revisions = Option<Vec<String>>;
+
 /// What is remembered from one observation to the next.
 #[derive(Default)]
 struct Reader {
     /// Revisions of the last full sync seen as succeeded, its start, and the parameters it was first shown with.
-    last_success: Option<(Option<Vec<String>>, Option<Time>, Option<String>)>,
+    last_success: Option<(Revisions, Option<Time>, Option<String>)>,
     /// The last operation seen as succeeded: for which revisions, when it began and ended.
-    last_operation: Option<(Option<Vec<String>>, Option<Time>, Time)>,
+    last_operation: Option<(Revisions, Option<Time>, Time)>,
     /// Operations after which the same revision was out of sync at once.
-    in_vain: (Option<Vec<String>>, BTreeSet<Time>),
+    in_vain: (Revisions, BTreeSet<Time>),
 }
 
 impl Reader {

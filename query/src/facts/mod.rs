@@ -405,10 +405,10 @@ impl Tenant {
     /// The service of a deployment by the configuration: by application, name, alias or repository.
     fn resolve(&self, row: &Deployment) -> String {
         let app = row.deployment_id.split('@').next().unwrap_or_default();
-        if row.evidence == Some(flowgauge_lake::model::Evidence::GitopsSync) {
-            if let Some(service) = self.config.service_of_app(app) {
-                return service.to_owned();
-            }
+        if row.evidence == Some(flowgauge_lake::model::Evidence::GitopsSync)
+            && let Some(service) = self.config.service_of_app(app)
+        {
+            return service.to_owned();
         }
         self.config.service_of(&row.service, row.repo.as_deref())
     }

@@ -109,6 +109,7 @@ fn differing_point(ours: &Value, theirs: &Value) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
 fn the_oracle_agrees_on_random_worlds() {
     let worlds: u64 = std::env::var("FLOWGAUGE_ORACLE_WORLDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -223,6 +223,12 @@ fn matches(glob: &[char], path: &[char]) -> bool {
     }
 }
 
+/// The top group or owner of `host/owner/…/name`.
+fn owner(repo: &str) -> Option<String> {
+    let parts: Vec<&str> = repo.split('/').collect();
+    (parts.len() > 2).then(|| parts[1].to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::glob_matches;
@@ -237,10 +243,4 @@ mod tests {
         assert!(glob_matches("**/Makefile", "Makefile"));
         assert!(!glob_matches("services/cart/**", "services/carts/a"));
     }
-}
-
-/// The top group or owner of `host/owner/…/name`.
-fn owner(repo: &str) -> Option<String> {
-    let parts: Vec<&str> = repo.split('/').collect();
-    (parts.len() > 2).then(|| parts[1].to_owned())
 }

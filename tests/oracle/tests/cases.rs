@@ -1,5 +1,7 @@
 //! Small worlds worked out by hand, the arithmetic beside them. All days are of May 2024, all zones UTC unless said otherwise.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeZone, Utc};

@@ -1,5 +1,7 @@
 //! Rules of the fine print that no metric shows alone: kinds, folding, evidence, buckets, references.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};

@@ -1,5 +1,7 @@
 //! Random worlds: the same for the same seed, rich, and answered alike in any order of rows.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 

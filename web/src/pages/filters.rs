@@ -128,10 +128,10 @@ impl Filters {
             };
             return Err(bad(name, text, &format!("at most {MAX_BUCKETS} buckets: take a longer bucket or a shorter window")));
         }
-        if let Some(text) = self.value("by") {
-            if !["team", "service"].contains(&text) {
-                return Err(bad("by", text, &one_of(text, &["team", "service"])));
-            }
+        if let Some(text) = self.value("by")
+            && !["team", "service"].contains(&text)
+        {
+            return Err(bad("by", text, &one_of(text, &["team", "service"])));
         }
         if let Some(text) = self.value("offset") {
             self.offset = text.parse().map_err(|_| bad("offset", text, "a whole number"))?;

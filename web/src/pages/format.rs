@@ -31,7 +31,7 @@ pub fn ratio(share: f64) -> String {
     if percent > 0.0 && percent < 0.05 {
         return "< 0.1 %".to_owned();
     }
-    if percent < 100.0 && percent >= 99.95 {
+    if (99.95..100.0).contains(&percent) {
         return "> 99.9 %".to_owned();
     }
     format!("{} %", trimmed(percent))
@@ -84,7 +84,7 @@ pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = if number < 0 { "−".to_owned() } else { String::new() };
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -27,6 +27,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use utoipa::openapi::Ref;
 
+/// The item of an id.
+type Show = fn(&View<'_>, &str) -> Result<Map<String, Value>, AppError>;
+
 /// A kind of thing that has an address.
 struct Kind {
     list: &'static str,
@@ -36,7 +39,7 @@ struct Kind {
     id: &'static str,
     /// What tells things of one id apart.
     apart: &'static [&'static str],
-    show: fn(&View<'_>, &str) -> Result<Map<String, Value>, AppError>,
+    show: Show,
 }
 
 static KINDS: &[Kind] = &[
