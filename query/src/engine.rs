@@ -185,7 +185,7 @@ impl Engine {
         let found = state.entities.with_first(table, first).map(|(_, stored)| Found {
             source: stored.source().clone(),
             row: folded_row(tenant, stored),
-            raw_events: stored.raw_events().to_vec(),
+            raw_events: stored.raw_events(),
         });
         found.collect()
     }
@@ -223,7 +223,7 @@ fn folded_row(tenant: &Tenant, stored: &Stored) -> Row {
         tenant: tenant.clone(),
         source: stored.source().clone(),
         ingested_at: stored.ingested_at(),
-        raw_event_id: stored.raw_events().last().copied().unwrap_or_default(),
+        raw_event_id: stored.last_event(),
         updated_at: stored.updated_at(),
         cleared: Vec::new(),
         cells: stored.cells().to_vec(),

@@ -1,8 +1,8 @@
 //! The entities of one tenant: every observation that was made, folded by key. The one place where order and repetition of
 //! arrival stop mattering; everything after it is a function of what stands here.
 
-use flowgauge_lake::model::{Cell, EventId, Row, Source, Table, TableSpec, Time, canonical_json, fold};
-use std::collections::BTreeMap;
+use flowgauge_lake::model::{Cell, EventId, Row, Source, Table, TableSpec, Time, fold};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 
@@ -48,6 +48,9 @@ fn cell_part(cell: &Cell) -> String {
     }
 }
 
+/// Raw events that told nothing new and are still listed with an entity.
+const MAX_REPEATS: usize = 50;
+
 /// One entity: its distinct observations and what they fold to.
 #[derive(Debug)]
 pub struct Stored {
@@ -56,8 +59,8 @@ pub struct Stored {
     prints: Vec<u64>,
     /// `None` while there is only one row, which is then its own fold.
     folded: Option<Vec<Cell>>,
-    /// The raw events behind it, also those that repeated what was known.
-    raw: Vec<EventId>,
+    /// Raw events that only repeated what was known: the latest, for somebody may repeat himself for ever.
+    repeats: VecDeque<EventId>,
 }
 
 impl Stored {
@@ -69,8 +72,15 @@ impl Stored {
         &self.rows[0].source
     }
 
-    pub fn raw_events(&self) -> &[EventId] {
-        &self.raw
+    /// The raw events behind it: those that told something, and the latest that repeated it.
+    pub fn raw_events(&self) -> Vec<EventId> {
+        let mut seen = HashSet::new();
+        self.rows.iter().map(|row| row.raw_event_id).chain(self.repeats.iter().copied()).filter(|id| seen.insert(*id)).collect()
+    }
+
+    /// The last raw event that told something.
+    pub fn last_event(&self) -> EventId {
+        self.rows[self.rows.len() - 1].raw_event_id
     }
 
     pub fn rows(&self) -> &[Row] {
@@ -85,28 +95,35 @@ impl Stored {
         self.rows.iter().map(|row| row.ingested_at).max().unwrap_or_default()
     }
 
-    /// Takes in one more row; says whether the fold may have changed.
-    fn add(&mut self, spec: &TableSpec, row: Row) -> bool {
-        if !self.raw.contains(&row.raw_event_id) {
-            self.raw.push(row.raw_event_id);
-        }
-        let print = print(spec, &row);
+    /// Takes in one more row; where the fold changed, gives what it was.
+    fn add(&mut self, spec: &TableSpec, row: Row) -> Option<Vec<Cell>> {
+        let print = print(&row);
         if self.prints.contains(&print) {
-            return false;
+            if !self.repeats.contains(&row.raw_event_id) {
+                if self.repeats.len() == MAX_REPEATS {
+                    self.repeats.pop_front();
+                }
+                self.repeats.push_back(row.raw_event_id);
+            }
+            return None;
         }
         self.rows.push(row);
         self.prints.push(print);
         let folded = fold(spec, &self.rows);
-        let changed = folded != self.cells();
-        self.folded = Some(folded);
-        changed
+        if folded == self.cells() {
+            return None;
+        }
+        let before = self.folded.replace(folded);
+        Some(before.unwrap_or_else(|| self.rows[0].cells.clone()))
     }
 }
 
 /// Equal for rows that say the same, whoever received them and when.
-fn print(spec: &TableSpec, row: &Row) -> u64 {
+fn print(row: &Row) -> u64 {
     let mut hasher = DefaultHasher::new();
-    canonical_json(spec, row).hash(&mut hasher);
+    let mut cleared: Vec<&str> = row.cleared.iter().map(String::as_str).collect();
+    cleared.sort_unstable();
+    (&row.cells, row.updated_at, cleared).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -129,16 +146,13 @@ impl Entities {
         let entities = self.tables.entry(table).or_default();
         match entities.get_mut(&key) {
             Some(stored) => {
-                let before = stored.cells().to_vec();
-                if !stored.add(spec, row) {
-                    return None;
-                }
+                let before = stored.add(spec, row)?;
                 self.version += 1;
                 Some((Some(before), stored.cells().to_vec()))
             }
             None => {
                 let after = row.cells.clone();
-                let stored = Stored { raw: vec![row.raw_event_id], prints: vec![print(spec, &row)], rows: vec![row], folded: None };
+                let stored = Stored { prints: vec![print(&row)], rows: vec![row], folded: None, repeats: VecDeque::new() };
                 entities.insert(key, stored);
                 self.version += 1;
                 Some((None, after))

@@ -67,7 +67,7 @@ impl Demo {
             std::fs::write(&marker, "")?;
         }
         if self.load_only {
-            return Ok(());
+            return app.flush().await.context("what is journalled could not be moved to the tables; it is safe in the journal");
         }
         super::say(&format!(
             "\n  Flowgauge is at  http://{address}/\n  metrics          http://{address}/metrics\n  API              http://{address}/api/v1/metrics\n\nCtrl-C stops it; the data stays in {}",

@@ -1,6 +1,7 @@
 //! A value in a row, and the type of a column.
 
 use super::Time;
+use std::hash::{Hash, Hasher};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Cell {
@@ -14,6 +15,23 @@ pub enum Cell {
     Time(Time),
     /// A list of small records, each in the order of the column's fields.
     Records(Vec<Vec<Cell>>),
+}
+
+/// Numbers by their bits: what was written the same way hashes the same.
+impl Hash for Cell {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Cell::Null => {}
+            Cell::Text(text) => text.hash(state),
+            Cell::Texts(texts) => texts.hash(state),
+            Cell::Integer(number) => number.hash(state),
+            Cell::Real(number) => number.to_bits().hash(state),
+            Cell::Flag(flag) => flag.hash(state),
+            Cell::Time(at) => at.hash(state),
+            Cell::Records(records) => records.hash(state),
+        }
+    }
 }
 
 impl Cell {

@@ -6,12 +6,25 @@ use super::{Cell, Column, ColumnType, Outcome, Row, TableSpec, Time};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
-/// How strongly a row speaks: state first, then the latest moment it tells of, then its canonical JSON.
+/// How strongly a row speaks: state first, then the latest moment it tells of. Where both are equal, the canonical JSON decides.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     progress: u8,
     latest: Option<Time>,
-    json: String,
+}
+
+/// Rows that share one key, ranked.
+struct Ranked<'a> {
+    spec: &'a TableSpec,
+    rows: &'a [Row],
+    ranks: Vec<Rank>,
+}
+
+impl Ranked<'_> {
+    fn speaks_louder(&self, a: usize, b: usize) -> bool {
+        let json = |i: usize| canonical_json(self.spec, &self.rows[i]);
+        self.ranks[a].cmp(&self.ranks[b]).then_with(|| json(a).cmp(&json(b))).is_gt()
+    }
 }
 
 /// The row's own columns without nulls, keys in order: equal for equal observations, whoever received them and when.
@@ -49,7 +62,7 @@ fn rank(spec: &TableSpec, row: &Row) -> Rank {
         .filter_map(|(_, cell)| if let Cell::Time(at) = cell { Some(*at) } else { None })
         .chain(row.updated_at)
         .max();
-    Rank { progress: state(spec, row).map_or(0, Outcome::progress), latest, json: canonical_json(spec, row) }
+    Rank { progress: state(spec, row).map_or(0, Outcome::progress), latest }
 }
 
 /// The folded cells of rows that share one key. `rows` must not be empty.
@@ -57,15 +70,16 @@ pub fn fold(spec: &TableSpec, rows: &[Row]) -> Vec<Cell> {
     if let [only] = rows {
         return only.cells.clone();
     }
-    let ranks: Vec<Rank> = rows.iter().map(|row| rank(spec, row)).collect();
-    let mut cells: Vec<Cell> = (0..spec.columns.len()).map(|column| fold_column(spec, column, rows, &ranks)).collect();
+    let ranked = Ranked { spec, rows, ranks: rows.iter().map(|row| rank(spec, row)).collect() };
+    let mut cells: Vec<Cell> = (0..spec.columns.len()).map(|column| fold_column(&ranked, column)).collect();
     if spec.name == "deployments" {
         first_report_of_the_outcome(spec, rows, &mut cells);
     }
     cells
 }
 
-fn fold_column(spec: &TableSpec, column: usize, rows: &[Row], ranks: &[Rank]) -> Cell {
+fn fold_column(ranked: &Ranked<'_>, column: usize) -> Cell {
+    let Ranked { spec, rows, .. } = ranked;
     let name = spec.columns[column].name;
     let speaking = (0..rows.len()).filter(|&i| !rows[i].cells[column].is_null() || rows[i].cleared.iter().any(|c| c == name));
     let mut dated: Option<usize> = None;
@@ -74,7 +88,7 @@ fn fold_column(spec: &TableSpec, column: usize, rows: &[Row], ranks: &[Rank]) ->
         match rows[i].updated_at {
             Some(at) => {
                 let wins = dated.is_none_or(|best| match at.cmp(&rows[best].updated_at.unwrap_or(Time::MIN)) {
-                    Ordering::Equal => ranks[i] > ranks[best],
+                    Ordering::Equal => ranked.speaks_louder(i, best),
                     order => order.is_gt(),
                 });
                 if wins {
@@ -82,14 +96,14 @@ fn fold_column(spec: &TableSpec, column: usize, rows: &[Row], ranks: &[Rank]) ->
                 }
             }
             None => {
-                if undated.is_none_or(|best| ranks[i] > ranks[best]) {
+                if undated.is_none_or(|best| ranked.speaks_louder(i, best)) {
                     undated = Some(i);
                 }
             }
         }
     }
     let winner = match (dated, undated) {
-        (Some(a), Some(b)) if ranks[a] > ranks[b] => Some(a),
+        (Some(a), Some(b)) if ranked.speaks_louder(a, b) => Some(a),
         (Some(_), Some(b)) => Some(b),
         (a, b) => a.or(b),
     };
