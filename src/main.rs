@@ -34,6 +34,8 @@ enum Command {
     Backfill(commands::backfill::Backfill),
     /// Answers one question about a metric
     Metric(commands::metric::Metric),
+    /// Tells why a value is what it is: its rows, its statement, the raw events
+    Explain(commands::explain::Explain),
     /// Runs one SQL statement that only reads
     Query(commands::query::Query),
     /// Reads the configuration and says what it means
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Command::Import(command) => command.run().await,
             Command::Backfill(command) => command.run().await,
             Command::Metric(command) => command.run().await,
+            Command::Explain(command) => command.run().await,
             Command::Query(command) => command.run().await,
             Command::CheckConfig(command) => command.run(),
         }

@@ -1,5 +1,6 @@
 //! The answer to a question, as every surface shows it (public contract, section 7).
 
+use crate::question::Question;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -49,6 +50,9 @@ pub struct Point {
     pub excluded: BTreeMap<String, i64>,
     pub coverage: Option<f64>,
     pub detail: Map<String, Value>,
+    /// The address at which this value is explained; none where there is nothing to explain it from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -77,6 +81,18 @@ impl Status {
             Status::Empty => "empty",
             Status::Insufficient => "insufficient",
             Status::NotConfigured => "not_configured",
+        }
+    }
+}
+
+impl Window {
+    pub fn of(question: &Question) -> Self {
+        Window {
+            from: question.from.to_string(),
+            to: question.to.to_string(),
+            as_of: question.as_of.to_string(),
+            bucket: question.bucket.as_str(),
+            tz: question.tz.name().to_owned(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::entities::Stored;
 use crate::error::QueryError;
 use crate::facts::{Facts, Tenant as TenantFacts, fact_rows};
 use crate::question::{Display, Question};
+use crate::scope::Subject;
 use arrow::array::RecordBatch;
 use flowgauge_lake::model::arrow::{fact_batch, observation_batch};
 use flowgauge_lake::model::facts::FactTable;
@@ -178,6 +179,15 @@ impl Engine {
         })
     }
 
+    /// The raw events that told of a subject.
+    pub fn raw_events(&self, tenant: &Tenant, subject: &Subject) -> Vec<EventId> {
+        let Some(first) = subject.key.first() else { return Vec::new() };
+        let slot = self.slot(tenant);
+        let state = locked(&slot.state);
+        let found = state.entities.with_first(subject.table, first);
+        found.filter(|(_, stored)| is_about(subject, stored.source(), stored.cells())).flat_map(|(_, stored)| stored.raw_events()).collect()
+    }
+
     /// The entities whose first key column is `first`, each with its source, folded row, and the raw events behind it.
     pub fn find(&self, tenant: &Tenant, table: Table, first: &str) -> Vec<Found> {
         let slot = self.slot(tenant);
@@ -189,6 +199,19 @@ impl Engine {
         });
         found.collect()
     }
+}
+
+/// Whether an entity has the key of this subject.
+fn is_about(subject: &Subject, source: &Source, cells: &[Cell]) -> bool {
+    let spec = subject.table.spec();
+    let text = |cell: &Cell| match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Integer(number) => number.to_string(),
+        Cell::Time(at) => at.to_string(),
+        _ => String::new(),
+    };
+    subject.source.as_ref().is_none_or(|wanted| wanted == source)
+        && spec.key_columns().map(|column| text(&cells[column])).eq(subject.key.iter().cloned())
 }
 
 /// A table of the present picture: made once, then kept until the picture changes.

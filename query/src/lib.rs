@@ -7,6 +7,7 @@ pub mod definitions;
 mod engine;
 pub mod entities;
 mod error;
+pub mod explain;
 pub mod facts;
 pub mod functions;
 pub mod list;

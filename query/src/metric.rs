@@ -12,6 +12,7 @@ pub enum Family {
     Incidents,
     Drift,
     Pipelines,
+    Reviews,
 }
 
 /// Which deployments a deployment metric looks at, before rows of one version are merged (semantics, 7.21).
@@ -79,7 +80,7 @@ metrics! {
     change_fail_rate: "dora", "Change fail rate", "1", Down, Deployments, AtRisk, true;
     recovery_time: "dora", "Failed deployment recovery time", "s", Down, Deployments, AtRisk, true;
     rework_rate: "dora", "Deployment rework rate", "1", Down, Deployments, Counted, true;
-    mttr: "dora", "Mean time to restore", "s", Down, Incidents, Rows, true;
+    mttr: "dora", "Time to restore", "s", Down, Incidents, Rows, true;
     deployment_success_rate: "dora", "Deployment success rate", "1", Up, Deployments, Rows, true;
     drift_ratio: "drift", "Drift ratio", "1", Down, Drift, Rows, false;
     drift_episodes: "drift", "Drift episodes", "1/d", Down, Drift, Rows, false;
@@ -87,6 +88,10 @@ metrics! {
     pipeline_success_rate: "pipeline", "Pipeline success rate", "1", Up, Pipelines, Rows, true;
     pipeline_duration: "pipeline", "Pipeline duration", "s", Down, Pipelines, Rows, true;
     pipeline_queue_time: "pipeline", "Pipeline queue time", "s", Down, Pipelines, Rows, true;
+    pipeline_mttr: "pipeline", "Pipeline recovery time", "s", Down, Pipelines, Rows, true;
+    retry_rate: "pipeline", "Pipeline retry rate", "1", Down, Pipelines, Rows, true;
+    review_time: "review", "Review time", "s", Down, Reviews, Rows, true;
+    change_size: "review", "Change size", "count", Down, Reviews, Rows, true;
 }
 
 /// The five metrics of delivery performance, as the scorecard shows them.

@@ -32,7 +32,7 @@ impl Dimension {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [Dimension::App, Dimension::Environment, Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team]
             .into_iter()
             .find(|dimension| dimension.as_str() == text)
@@ -75,8 +75,17 @@ pub struct Question {
     /// Any of the values; an empty map filters nothing.
     pub filters: BTreeMap<Dimension, Vec<String>>,
     pub tiers: Tiers,
-    /// Intervals also where the answer has many points.
-    pub force_intervals: bool,
+    pub intervals: Intervals,
+}
+
+/// Where an answer has intervals: some of them cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Intervals {
+    /// Where it has few points.
+    #[default]
+    Few,
+    Always,
+    Never,
 }
 
 /// Points beyond which intervals are left out unless asked for.
@@ -98,7 +107,7 @@ impl Question {
             by: Vec::new(),
             filters: BTreeMap::new(),
             tiers: Tiers::Default,
-            force_intervals: false,
+            intervals: Intervals::default(),
         }
     }
 
@@ -123,7 +132,9 @@ impl Question {
                     question.tiers =
                         Tiers::One(Tier::parse(value).ok_or_else(|| bad("all, production, staging, testing, development or other"))?)
                 }
-                "ci" => question.force_intervals = value == "1",
+                "ci" if value == "1" => question.intervals = Intervals::Always,
+                "ci" if value == "0" => question.intervals = Intervals::Few,
+                "ci" => return Err(bad("0 or 1")),
                 "by" => {
                     for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
                         question.by.push(dimension(metric, "by", word)?);
@@ -199,6 +210,7 @@ impl Family {
             Family::Incidents => &[Dimension::Service, Dimension::Team],
             Family::Drift => &[Dimension::App, Dimension::Environment, Dimension::Service, Dimension::Team],
             Family::Pipelines => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Reviews => &[Dimension::Repo, Dimension::Service, Dimension::Team],
         }
     }
 }

@@ -3,9 +3,10 @@
 use crate::answer::{Answer, Interval, Point, SeriesAnswer, Status, Window};
 use crate::buckets::{Bucket, buckets};
 use crate::error::QueryError;
+use crate::explain::PointId;
 use crate::facts::Facts;
 use crate::metric::{Metric, metric};
-use crate::question::{INTERVAL_POINTS, MAX_BUCKETS, Question};
+use crate::question::{INTERVAL_POINTS, Intervals, MAX_BUCKETS, Question};
 use crate::scope::{Series, bucket_batch, scope};
 use crate::statement::{Relations, execute};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -16,37 +17,48 @@ use std::collections::BTreeMap;
 /// Answers a question. `computed_at` is the caller's clock.
 pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Result<Answer, QueryError> {
     let metric = metric(question.metric)?;
-    let buckets = buckets(question.from, question.to, question.as_of, question.bucket, question.tz, question.first_day, MAX_BUCKETS)
-        .ok_or_else(|| QueryError::BadParameter {
-            name: "bucket".into(),
-            value: question.bucket.as_str().into(),
-            expected: format!("at most {MAX_BUCKETS} buckets: take a longer bucket or a shorter window"),
-        })?;
+    let buckets = buckets_of(question)?;
     let scope = scope(metric, question, &buckets, facts)?;
-    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question.as_of)? };
+    let with_intervals = match question.intervals {
+        Intervals::Always => true,
+        Intervals::Few => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
+        Intervals::Never => false,
+    };
+    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question.as_of, with_intervals)? };
     let rows = execute(metric, relations).await?;
-    let with_intervals = question.force_intervals || scope.series.len() * buckets.len() <= INTERVAL_POINTS;
-    let series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
+    let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
+    let definition = facts.definitions.hash();
+    for (answer, of) in series.iter_mut().zip(&scope.series) {
+        let labels: Vec<String> = of.labels.iter().map(|(_, value)| value.clone()).collect();
+        for (point, bucket) in answer.points.iter_mut().zip(&buckets) {
+            let id = PointId::of(question, labels.clone(), point, bucket.start, &definition, facts.data_as_of);
+            point.explain = Some(["/api/v1/explain/", &id.to_text()].concat());
+        }
+    }
     Ok(Answer {
         metric: metric.id,
         unit: metric.unit,
         preset: facts.definitions.preset.clone(),
-        definition: facts.definitions.hash(),
-        window: Window {
-            from: question.from.to_string(),
-            to: question.to.to_string(),
-            as_of: question.as_of.to_string(),
-            bucket: question.bucket.as_str(),
-            tz: question.tz.name().to_owned(),
-        },
+        definition,
+        window: Window::of(question),
         series,
         computed_at: computed_at.to_string(),
         data_as_of: facts.data_as_of.map(|at| at.to_string()),
     })
 }
 
+/// The buckets of a question's window.
+pub(crate) fn buckets_of(question: &Question) -> Result<Vec<Bucket>, QueryError> {
+    let cut = buckets(question.from, question.to, question.as_of, question.bucket, question.tz, question.first_day, MAX_BUCKETS);
+    cut.ok_or_else(|| QueryError::BadParameter {
+        name: "bucket".into(),
+        value: question.bucket.as_str().into(),
+        expected: format!("at most {MAX_BUCKETS} buckets: take a longer bucket or a shorter window"),
+    })
+}
+
 /// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`.
-fn collect(
+pub(crate) fn collect(
     metric: &Metric,
     series: &[Series],
     buckets: &[Bucket],
@@ -95,6 +107,7 @@ fn point(
         excluded: BTreeMap::new(),
         coverage: real(batch, "coverage", row),
         detail: serde_json::Map::new(),
+        explain: None,
     };
     for field in batch.schema_ref().fields() {
         let name = field.name();

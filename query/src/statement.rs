@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// What a statement reads: one question's facts and its buckets. Their schemas are the same for every question.
+#[derive(Clone, Debug)]
 pub struct Relations {
     pub scope: RecordBatch,
     pub buckets: RecordBatch,

@@ -234,9 +234,9 @@ pub const SERVICES: [Service; 20] = [
         team: "fulfilment",
         deploys: Deploys::Argo,
         landing: Landing::Merge,
-        changes: steady(1.2),
+        changes: steady(1.6),
         pace: steady(2.0),
-        failing: steady(0.15),
+        failing: steady(0.24),
         restore_minutes: 150.0,
         manual_production: true,
         ..USUAL
@@ -245,18 +245,18 @@ pub const SERVICES: [Service; 20] = [
         name: "shipping",
         team: "fulfilment",
         deploys: Deploys::Both,
-        changes: steady(1.2),
+        changes: steady(1.6),
         pace: steady(1.8),
-        failing: steady(0.14),
+        failing: steady(0.24),
         restore_minutes: 140.0,
         ..USUAL
     },
     Service {
         name: "returns",
         team: "fulfilment",
-        changes: steady(0.85),
+        changes: steady(1.0),
         pace: steady(2.6),
-        failing: steady(0.13),
+        failing: steady(0.22),
         restore_minutes: 190.0,
         ..USUAL
     },
@@ -283,9 +283,16 @@ pub const SERVICES: [Service; 20] = [
         manual_production: true,
         ..USUAL
     },
-    Service { name: "notifications", team: "platform", changes: steady(1.4), failing: steady(0.08), chatty: true, ..USUAL },
+    Service { name: "notifications", team: "platform", changes: steady(2.8), failing: steady(0.18), chatty: true, ..USUAL },
     Service { name: "web-shop", changes: over(2.4, 4.0), pace: over(0.9, 0.7), failing: steady(0.08), restore_minutes: 55.0, ..ON_GITHUB },
-    Service { name: "mobile-api", landing: Landing::Rebase, changes: steady(1.9), failing: steady(0.10), ..ON_GITHUB },
+    Service {
+        name: "mobile-api",
+        deploys: Deploys::Argo,
+        landing: Landing::Rebase,
+        changes: steady(1.9),
+        failing: steady(0.10),
+        ..ON_GITHUB
+    },
     Service { name: "reviews", landing: Landing::Merge, changes: steady(0.95), pace: steady(1.6), failing: steady(0.12), ..ON_GITHUB },
     Service { name: "loyalty", changes: steady(0.9), pace: steady(1.7), failing: steady(0.10), chatty: true, ..ON_GITHUB },
     Service { name: "promotions", landing: Landing::Merge, changes: steady(1.0), failing: steady(0.14), flaky: 0.15, ..ON_GITHUB },

@@ -11,10 +11,11 @@ use gix::odb::pack::data::entry::Header;
 use gix::zlib::Compression;
 use gix::zlib::stream::deflate;
 
+use crate::calendar::Sec;
 use crate::history::Repo;
 
 /// Writes every repository to `<dir>/<host>/<group>/<name>.git`, on as many threads as there are cores.
-pub fn write_all(repos: &[&Repo], dir: &Path) -> io::Result<()> {
+pub fn write_all(repos: &[&Repo], dir: &Path, until: Sec) -> io::Result<()> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut by_size: Vec<&Repo> = repos.to_vec();
     by_size.sort_by_key(|repo| std::cmp::Reverse(repo.objects.len()));
@@ -22,7 +23,7 @@ pub fn write_all(repos: &[&Repo], dir: &Path) -> io::Result<()> {
     std::thread::scope(|scope| {
         let work = || {
             while let Some(repo) = by_size.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                write(repo, &dir.join(repo.host).join(format!("{}.git", repo.path)))?;
+                write(repo, &dir.join(repo.host).join(format!("{}.git", repo.path)), until)?;
             }
             Ok(())
         };
@@ -31,12 +32,18 @@ pub fn write_all(repos: &[&Repo], dir: &Path) -> io::Result<()> {
     })
 }
 
-fn write(repo: &Repo, dir: &Path) -> io::Result<()> {
+fn write(repo: &Repo, dir: &Path, until: Sec) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
     gix::create::into(dir, gix::create::Kind::Bare, gix::create::Options::default()).map_err(io::Error::other)?;
     std::fs::write(dir.join("HEAD"), "ref: refs/heads/main\n")?;
     write_pack(repo, &dir.join("objects/pack"))?;
-    let mut refs: Vec<(&str, &str)> = repo.refs.iter().map(|(name, commit)| (name.as_str(), repo.sha(*commit))).collect();
+    // Where each ref stood then; later objects are there and nothing leads to them.
+    let stood = |commit: usize| {
+        std::iter::successors(Some(commit), |commit| repo.commits[*commit].parents.first().copied())
+            .find(|commit| repo.commits[*commit].committed_at < until)
+    };
+    let refs = repo.refs.iter().filter_map(|(name, commit)| Some((name.as_str(), repo.sha(stood(*commit)?))));
+    let mut refs: Vec<(&str, &str)> = refs.collect();
     refs.sort_unstable();
     let mut packed = String::from("# pack-refs with: peeled fully-peeled sorted \n");
     for (name, sha) in refs {

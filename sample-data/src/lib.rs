@@ -62,6 +62,8 @@ pub struct Shop {
     /// The repository of manifests that Argo CD follows.
     config: Repo,
     events: Vec<Event>,
+    /// What happens later is not told.
+    until: calendar::Sec,
     gitlab: gitlab::Texts,
     github: github::Texts,
 }
@@ -80,7 +82,23 @@ impl Shop {
             events.extend(happened);
         }
         events.sort_by_key(|event| event.at);
-        Shop { seed, calendar, worlds, config, events, gitlab: gitlab::Texts::new(), github: github::Texts::new() }
+        Shop {
+            seed,
+            calendar,
+            worlds,
+            config,
+            events,
+            until: calendar::Sec::MAX,
+            gitlab: gitlab::Texts::new(),
+            github: github::Texts::new(),
+        }
+    }
+
+    /// The shop as it was at a moment: no webhook and no commit from later.
+    pub fn told_until(mut self, until: DateTime<Utc>) -> Shop {
+        self.until = until.timestamp();
+        self.events.retain(|event| event.at + LATENCY < until.timestamp());
+        self
     }
 
     /// Every webhook in the order of time, each made when it is asked for.
@@ -153,7 +171,7 @@ impl Shop {
     /// Writes bare repositories to `<dir>/<host>/<group>/<name>.git`.
     pub fn write_git(&self, dir: &Path) -> io::Result<()> {
         let repos: Vec<&Repo> = self.worlds.iter().map(|world| &world.repo).chain([&self.config]).collect();
-        git::write_all(&repos, dir)
+        git::write_all(&repos, dir, self.until)
     }
 
     /// What the generator knows, as rows of the public schema.

@@ -267,7 +267,8 @@ fn github_run(truth: &mut Truth, service: &Service, world: &World, run: &Run, en
                     "branch": change.map_or("main", |change| &change.branch), "is_default_branch": run.on_main,
                     "sha": world.repo.sha(run.commit), "trigger": if run.on_main { "push" } else { "pull_request" },
                     "change_id": change.map(|change| change.number.to_string()), "created_at": iso(run.created_at),
-                    "started_at": iso(attempt.started_at), "finished_at": at(attempt.finished.then_some(attempt.finished_at)),
+                    "queued_at": iso(attempt.started_at), "finished_at": at(attempt.finished.then_some(attempt.finished_at)),
+                    "duration_seconds": attempt.finished.then_some(attempt.finished_at - attempt.started_at),
                     "result": result, "kind": "ci", "source": "github",
                 }),
             );

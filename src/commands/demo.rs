@@ -6,7 +6,7 @@ use super::backfill::send_history;
 use super::serve::serve_until_stopped;
 use crate::server_client::Client;
 use anyhow::{Context, bail};
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 use flowgauge_lake::model::Table;
 use flowgauge_sample_data::{Delivery, Shop};
@@ -62,8 +62,11 @@ impl Demo {
         if marker.exists() {
             super::say("the sample shop is there from an earlier run; remove the folder to load it anew");
         } else {
-            let shift = if self.fixed_dates { 0 } else { weeks_to_yesterday(app.now().to_datetime()) };
-            load(&app, &format!("http://{address}"), shift).await?;
+            let now = app.now().to_datetime();
+            let today = now.date_naive().and_time(NaiveTime::MIN).and_utc();
+            // Only as it was generated does the shop have the numbers of `sample-data/expected`.
+            let (shift, until) = if self.fixed_dates { (0, DateTime::<Utc>::MAX_UTC) } else { (weeks_to_yesterday(now), today) };
+            load(&app, &format!("http://{address}"), shift, until).await?;
             std::fs::write(&marker, "")?;
         }
         if self.load_only {
@@ -77,15 +80,15 @@ impl Demo {
     }
 }
 
-/// The whole weeks by which the shop moves so that its last day is yesterday or up to six days before.
+/// The whole weeks by which the shop moves so that its last day is yesterday or up to six days later; what lies later is not told.
 fn weeks_to_yesterday(now: DateTime<Utc>) -> i64 {
     let yesterday = now.date_naive() - Days::new(1);
-    (yesterday - LAST_DAY).num_days().div_euclid(7)
+    (yesterday - LAST_DAY).num_days().div_euclid(7) + i64::from((yesterday - LAST_DAY).num_days().rem_euclid(7) > 0)
 }
 
-async fn load(app: &App, base: &str, shift: i64) -> anyhow::Result<()> {
+async fn load(app: &App, base: &str, shift: i64, until: DateTime<Utc>) -> anyhow::Result<()> {
     super::say("making two years of a shop with twenty services …");
-    let shop = tokio::task::spawn_blocking(move || Shop::generate(SEED, shift)).await?;
+    let shop = tokio::task::spawn_blocking(move || Shop::generate(SEED, shift).told_until(until)).await?;
     let shop = std::sync::Arc::new(shop);
     let started = Instant::now();
     let clones = empty_folder(app.lake().path())?;
@@ -102,6 +105,7 @@ async fn load(app: &App, base: &str, shift: i64) -> anyhow::Result<()> {
     app.lake().applied().await;
     let engine = app.engine().clone();
     tokio::task::spawn_blocking(move || engine.refresh()).await?;
+    app.persist_facts().await.context("the fact tables could not be written")?;
     super::say(&format!("{count} webhooks and {commits} commits in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
 }
@@ -181,13 +185,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shop_ends_yesterday_or_a_few_days_before() {
+    fn the_shop_reaches_yesterday() {
         for day in 0..14 {
             let now =
                 NaiveDate::from_ymd_opt(2026, 11, 16).expect("a date").and_hms_opt(12, 0, 0).expect("a time").and_utc() + Days::new(day);
             let last = LAST_DAY + chrono::TimeDelta::weeks(weeks_to_yesterday(now));
-            let behind = (now.date_naive() - last).num_days();
-            assert!((1..=7).contains(&behind), "{now}: {last}");
+            let ahead = (last - (now.date_naive() - Days::new(1))).num_days();
+            assert!((0..7).contains(&ahead), "{now}: {last}");
         }
     }
 }

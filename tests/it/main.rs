@@ -3,9 +3,12 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
 mod cli;
+mod corpus;
 mod crash;
 mod expected;
 mod fresh;
 mod numbers;
+mod prometheus;
+mod reload;
 mod sample;
 mod server;

@@ -33,6 +33,7 @@ pub fn plain(mut series: Value) -> Value {
     for series in series.as_array_mut().into_iter().flatten() {
         for point in series["points"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
             point.remove("detail");
+            point.remove("explain");
             point.remove("ci");
         }
     }

@@ -57,10 +57,19 @@ impl Server {
         self.child.wait().expect("the server ends");
     }
 
+    /// Has it read its configuration again: SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().is_ok_and(|status| status.success()), "the server runs");
+    }
+
     /// Ends it in order: SIGTERM.
     pub fn stop(mut self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success()), "the server runs");
+        self.signal("-TERM");
         let status = self.child.wait().expect("the server ends");
         assert!(status.success(), "the server ended with {status}");
     }

@@ -143,7 +143,8 @@ impl App {
         self.persist_facts().await
     }
 
-    async fn persist_facts(&self) -> Result<(), LakeError> {
+    /// Brings the fact tables up to date.
+    pub async fn persist_facts(&self) -> Result<(), LakeError> {
         let mut written = self.0.written.lock().await;
         persist_facts(&self.0.engine, &self.0.lake, &self.tenant(), &mut written).await?;
         self.0.lake.folder().sync()
@@ -152,10 +153,10 @@ impl App {
     /// Writes changed facts to their tables from time to time.
     pub async fn keep_facts_written(self, every: std::time::Duration) {
         loop {
-            tokio::time::sleep(every).await;
             if let Err(error) = self.persist_facts().await {
                 tracing::error!(%error, "the fact tables could not be written; they are tried again later");
             }
+            tokio::time::sleep(every).await;
         }
     }
 

@@ -17,6 +17,13 @@ pub struct Reader;
 /// Proof that the request may write.
 pub struct Writer;
 
+/// Whether a browser sends this for a page of another site: it then says whose (RFC 6454), and may bring a cookie of ours along.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
+    origin.split_once("://").is_none_or(|(_, site)| site != host)
+}
+
 /// The token of a request: the bearer's, else the cookie's.
 pub fn token(headers: &HeaderMap) -> Option<String> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
@@ -40,6 +47,9 @@ impl FromRequestParts<App> for Writer {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AppError> {
+        if is_foreign(&parts.headers) {
+            return Err(AppError::Forbidden);
+        }
         match app.scope_of(token(&parts.headers).as_deref()) {
             Some(Scope::Write) => Ok(Writer),
             Some(Scope::Read) => Err(AppError::Forbidden),

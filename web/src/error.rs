@@ -12,6 +12,9 @@ pub enum AppError {
     BadRequest(String),
     #[error("sign in, or send a token as `Authorization: Bearer …`")]
     Unauthorised,
+    /// Alike for an unknown source and a bad signature.
+    #[error("this delivery is not taken: check the hook's address, the source's name in it, and its secret")]
+    Unverified,
     #[error("this token may read, but not write")]
     Forbidden,
     #[error("{0}")]
@@ -39,7 +42,7 @@ impl AppError {
     pub const fn status(&self) -> StatusCode {
         match self {
             AppError::BadRequest(_) => StatusCode::BAD_REQUEST,
-            AppError::Unauthorised => StatusCode::UNAUTHORIZED,
+            AppError::Unauthorised | AppError::Unverified => StatusCode::UNAUTHORIZED,
             AppError::Forbidden => StatusCode::FORBIDDEN,
             AppError::NotFound(_) => StatusCode::NOT_FOUND,
             AppError::Conflict(_) | AppError::Ambiguous { .. } => StatusCode::CONFLICT,

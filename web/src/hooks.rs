@@ -38,16 +38,16 @@ pub async fn hook(State(app): State<App>, Path(name): Path<String>, request: Req
     let now = app.now();
     let Some(source) = config.source(&name) else {
         app.counters().refused("", "unknown_source", now);
-        return Err(AppError::Unauthorised);
+        return Err(AppError::Unverified);
     };
-    let Some(provider) = providers::by_kind(source.kind) else { return Err(AppError::Unauthorised) };
+    let Some(provider) = providers::by_kind(source.kind) else { return Err(AppError::Unverified) };
     let headers =
         Headers::new(headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))));
     let hook = match provider.verify(Webhook::new(headers, body), &source.secrets, now) {
         Ok(hook) => hook,
         Err(rejected) => {
             app.counters().refused(&source.name, rejected.reason(), now);
-            return Err(AppError::Unauthorised);
+            return Err(AppError::Unverified);
         }
     };
     let delivery = provider.delivery_id(&hook);

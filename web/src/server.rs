@@ -12,6 +12,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -107,6 +108,10 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
 /// Logs to standard error: text, one line an event. `RUST_LOG` chooses what (the configuration reads the environment).
 pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(crate::config::log_filter());
-    let text = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let text = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     text.try_init().ok();
 }

@@ -61,7 +61,9 @@ fn a_run_ends_when_it_was_last_updated() {
     let Some(seen) = rows(&Github, "workflow_run_completed.json", Vec::new()) else { return };
     let Entity::PipelineRun(row) = &seen[0].entity else { panic!("a run") };
     assert_eq!((row.pipeline.as_str(), row.run_id.as_str(), row.attempt), ("aa", "11111111111", 1));
-    assert_eq!((row.started_at, row.finished_at), (at("2025-01-22T19:01:00Z"), at("2025-01-22T19:03:50Z")));
+    // Asked for at 19:01:00 and over at 19:03:50: 170 s. When a runner took it the run does not say.
+    assert_eq!((row.queued_at, row.started_at, row.finished_at), (at("2025-01-22T19:01:00Z"), None, at("2025-01-22T19:03:50Z")));
+    assert_eq!(row.duration_seconds, Some(170.0));
     assert_eq!((row.branch.as_deref(), row.is_default_branch), (Some("fix-1"), Some(false)));
     assert_eq!((row.trigger.as_deref(), row.change_id.as_deref()), (Some("merge_request"), Some("35")));
 }

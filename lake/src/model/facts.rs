@@ -160,6 +160,7 @@ table! {
         repo: may String = "`host/path`",
         pipeline: key String = "name of the pipeline",
         branch: may String = "branch or tag",
+        is_default_branch: may bool = "whether that is the repository's default branch",
         result: may Outcome = "how it ended, or how far it is",
         seen_at: may Time = "its earliest moment",
         started_at: may Time = "start",

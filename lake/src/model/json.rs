@@ -3,8 +3,13 @@
 use super::{Cell, Column, ColumnType, EventId, Observation, Row, Source, Table, TableSpec, Time};
 use serde_json::{Map, Value};
 
+/// Bytes of what names something.
+const LONGEST_NAME: usize = 1024;
+
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum RowError {
+    #[error("`{column}` has {length} bytes; a name has 1 to {}", LONGEST_NAME)]
+    Name { column: &'static str, length: usize },
     #[error("unknown column `{name}` in `{table}`{}", nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
     UnknownColumn { table: &'static str, name: String, nearest: Option<&'static str> },
     #[error("column `{0}` is set by Flowgauge and cannot be sent")]
@@ -60,6 +65,13 @@ pub fn row_from_json(table: Table, value: &Value) -> Result<Observation, RowErro
             let cell = object.get(column.name).map_or(Ok(Cell::Null), |value| cell_from_json(column.name, column.kind, value))?;
             if cell.is_null() && !column.is_nullable() {
                 return default_of(spec, column).ok_or(RowError::Missing { table: spec.name, column: column.name });
+            }
+            // A name stands in keys, labels and series: it has to be one.
+            if let Cell::Text(text) = &cell
+                && !column.is_nullable()
+                && !(1..=LONGEST_NAME).contains(&text.len())
+            {
+                return Err(RowError::Name { column: column.name, length: text.len() });
             }
             Ok(cell)
         })

@@ -1,14 +1,17 @@
 -- Time from a commit's author time to the end of the first deployment that brought it: the median commit.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (commit, series), buckets.
-with commits as (
+with asked as (select bool_or(with_intervals) as for_intervals from buckets),
+commits as (
     select series, bucket, id, seconds_between(since, at) as lead,
+        -- Drawing costs: without clusters nothing is drawn.
+        case when asked.for_intervals then id end as cluster,
         case when reason is null and seconds_between(since, at) < 0 then 'clock_skew' else reason end as reason
-    from scope where what = 'commit'
+    from scope cross join asked where what = 'commit'
 ),
 leads as (
     select series, bucket, count(*) as n, count(distinct id) as deployments,
         quantile(lead, 0.5) as p50, quantile(lead, 0.75) as p75, quantile(lead, 0.9) as p90,
-        avg(lead) as mean, order_statistics(lead) as ci
+        avg(lead) as mean, order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
     from commits where reason is null
     group by series, bucket
 ),
@@ -29,10 +32,10 @@ select s.series, b.bucket,
     l.p50 as value,
     coalesce(l.n, 0) as n,
     l.p50 as quantile_p50, l.p75 as quantile_p75, l.p90 as quantile_p90,
-    -- Commits of one deployment are not independent: ranks tell an interval only where each brought one.
-    case when l.n = l.deployments then l.ci['lo'] end as ci_lo,
-    case when l.n = l.deployments then l.ci['hi'] end as ci_hi,
-    'order_statistics' as ci_method,
+    -- Commits of one deployment are not independent: ranks tell an interval only where each brought one, else deployments are drawn.
+    case when l.n = l.deployments then l.ranks['lo'] else l.drawn['lo'] end as ci_lo,
+    case when l.n = l.deployments then l.ranks['hi'] else l.drawn['hi'] end as ci_hi,
+    case when l.n = l.deployments then 'order_statistic' else 'cluster_bootstrap' end as ci_method,
     coverage(coalesce(l.n, 0), coalesce(e.missing, 0)) as coverage,
     l.mean as detail_mean,
     e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,

@@ -9,9 +9,7 @@ with times as (
 ),
 restored as (
     select series, bucket, count(*) as n,
-        kaplan_meier(seconds, is_over) as km,
-        avg(seconds) filter (where is_over) as mean,
-        quantile(seconds, 0.5) filter (where is_over) as median_resolved
+        kaplan_meier(seconds, is_over) as km
     from times where seconds >= 0
     group by series, bucket
 ),
@@ -25,7 +23,7 @@ select s.series, b.bucket,
     coalesce(r.n, 0) as n,
     r.km['lo'] as ci_lo, r.km['hi'] as ci_hi, 'kaplan_meier' as ci_method,
     coverage(coalesce(r.n, 0), coalesce(e.clock_skew, 0)) as coverage,
-    r.mean as detail_mean, r.median_resolved as detail_median_resolved,
+    r.km['mean_ended'] as detail_mean, r.km['median_ended'] as detail_median_resolved,
     e.clock_skew as excluded_clock_skew
 from scope s
 cross join buckets b

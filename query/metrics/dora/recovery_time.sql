@@ -22,8 +22,7 @@ times as (
 ),
 recovery as (
     select series, bucket, count(*) as n,
-        kaplan_meier(seconds, is_over) as km,
-        quantile(seconds, 0.5) filter (where is_over) as median_resolved
+        kaplan_meier(seconds, is_over) as km
     from times where seconds >= 0
     group by series, bucket
 ),
@@ -46,7 +45,7 @@ select s.series, b.bucket,
     r.km['lo'] as ci_lo, r.km['hi'] as ci_hi, 'kaplan_meier' as ci_method,
     case when not sources.has_incidents then 0.0
         else coalesce(coverage(i.attributed, i.unattributed), 1.0) end as coverage,
-    r.median_resolved as detail_median_resolved,
+    r.km['median_ended'] as detail_median_resolved,
     e.resolved_before_deploy as excluded_resolved_before_deploy, i.unattributed as excluded_unattributed
 from scope s
 cross join buckets b

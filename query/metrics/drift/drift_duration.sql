@@ -9,8 +9,7 @@ with times as (
 ),
 durations as (
     select series, bucket, count(*) as n,
-        kaplan_meier(seconds, is_over) as km,
-        quantile(seconds, 0.5) filter (where is_over) as median_resolved
+        kaplan_meier(seconds, is_over) as km
     from times where not is_hidden
     group by series, bucket
 ),
@@ -24,7 +23,7 @@ select s.series, b.bucket,
     coalesce(d.n, 0) as n,
     d.km['lo'] as ci_lo, d.km['hi'] as ci_hi, 'kaplan_meier' as ci_method,
     coverage(coalesce(d.n, 0), 0) as coverage,
-    d.median_resolved as detail_median_resolved,
+    d.km['median_ended'] as detail_median_resolved,
     e.hidden as excluded_hidden
 from scope s
 cross join buckets b

@@ -21,7 +21,7 @@ select s.series, b.bucket,
     d.p50 as value,
     coalesce(d.n, 0) as n,
     d.p50 as quantile_p50, d.p95 as quantile_p95,
-    d.ci['lo'] as ci_lo, d.ci['hi'] as ci_hi, 'order_statistics' as ci_method,
+    d.ci['lo'] as ci_lo, d.ci['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(d.n, 0), coalesce(e.no_start + e.clock_skew, 0)) as coverage,
     d.mean as detail_mean,
     e.no_start as excluded_no_start, e.clock_skew as excluded_clock_skew

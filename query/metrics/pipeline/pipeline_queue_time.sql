@@ -21,7 +21,7 @@ select s.series, b.bucket,
     w.p50 as value,
     coalesce(w.n, 0) as n,
     w.p50 as quantile_p50, w.p95 as quantile_p95,
-    w.ci['lo'] as ci_lo, w.ci['hi'] as ci_hi, 'order_statistics' as ci_method,
+    w.ci['lo'] as ci_lo, w.ci['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(w.n, 0), coalesce(e.no_queue_time + e.clock_skew, 0)) as coverage,
     w.mean as detail_mean,
     e.no_queue_time as excluded_no_queue_time, e.clock_skew as excluded_clock_skew

@@ -103,7 +103,7 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
                         charge(logical, repo, &fresh, here, paths, "commit_shas", &mut rows);
                     }
                 }
-                nodes.iter().chain(own).for_each(|&node| here.add(node));
+                nodes.iter().chain(own).for_each(|&node| here.add_landed(repo, node));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What each deployment was: evidence put together, versions compared, kinds derived (semantics 0.1 and 7.14–7.22).
 
-use super::graph::{Node, PrefixMatch, Reached, Repo};
+use super::graph::{Node, PrefixMatch, Reached, Repo, RepoChange};
 use crate::catalogue::Catalogue;
 use crate::definitions::Definitions;
 use flowgauge_lake::model::{Artifact, Deployment, DeploymentKind, Evidence, Outcome, Source, Tier, Time};
@@ -38,6 +38,8 @@ pub struct Classified {
     pub took_effect: bool,
     pub kind: Option<DeploymentKind>,
     pub kind_reason: &'static str,
+    /// What somebody said it was: wins over everything.
+    said_kind: Option<DeploymentKind>,
     pub tip: Tip,
     /// Commits that it first brought to its environment (not in the history of an earlier success there).
     pub brought: Vec<Node>,
@@ -172,6 +174,7 @@ pub fn classify(
     tier: &dyn Fn(&str) -> Tier,
     sources: &Sources,
     catalogue: &Catalogue,
+    said_kind: &dyn Fn(&Source, &str) -> Option<DeploymentKind>,
     definitions: &Definitions,
 ) -> Vec<Classified> {
     let mut all: Vec<Classified> = rows
@@ -185,6 +188,7 @@ pub fn classify(
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
             Classified {
                 tier: tier(&row.environment),
+                said_kind: said_kind(&source, &row.deployment_id),
                 service: service.to_owned(),
                 source,
                 took_effect,
@@ -243,6 +247,7 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
         .map(|mut group| {
             let best = (0..group.len()).min_by_key(|&i| group[i].row.evidence.unwrap_or(Evidence::Event)).unwrap_or(0);
             let mut told = group.remove(best);
+            told.said_kind = told.said_kind.or_else(|| group.iter().find_map(|other| other.said_kind));
             told.duplicates = group
                 .into_iter()
                 .map(|other| Duplicate {
@@ -315,10 +320,18 @@ fn reverted(repo: &Repo, brought: &[Node], here: &Reached) -> Vec<Node> {
             };
             found.extend(node.filter(|&node| here.contains(node)));
         }
-        let title = message.lines().next().and_then(|line| Some(line.strip_prefix("Revert \"")?.rsplit_once('"')?.0));
-        for change in title.into_iter().flat_map(|title| repo.changes_titled(title)) {
-            found.extend(change.commits.iter().copied().chain(change.merge).filter(|&node| here.contains(node)));
+        if message.contains("This reverts commit ") {
+            continue;
         }
+        let title = message.lines().next().and_then(|line| Some(line.strip_prefix("Revert \"")?.rsplit_once('"')?.0));
+        let commits =
+            |change: &RepoChange| change.commits.iter().copied().chain(change.merge).filter(|&node| here.contains(node)).collect();
+        // Titles come again: of several changes deployed there, the last that was merged is meant.
+        let titled = title.into_iter().flat_map(|title| repo.changes_titled(title)).map(|change| (change, commits(change)));
+        let last = titled
+            .filter(|(_, commits): &(_, Vec<Node>)| !commits.is_empty())
+            .max_by_key(|(change, _)| (change.merged_at, &change.change_id));
+        found.extend(last.into_iter().flat_map(|(_, commits)| commits));
     }
     found.sort_unstable();
     found.dedup();
@@ -330,8 +343,9 @@ fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
     let mut current: Option<usize> = None;
     let mut effective: Vec<usize> = Vec::new();
     for (place, &i) in indices.iter().enumerate() {
-        let (kind, reason) = match (all[i].row.kind, current) {
-            (Some(kind), _) => (kind, "given by the source"),
+        let told = all[i].said_kind.map(|kind| (kind, "said by a person"));
+        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, "given by the source"))), current) {
+            (Some(told), _) => told,
             (None, None) if place == 0 => (DeploymentKind::Release, "first of its environment"),
             (None, None) => kind_by_commits(&all[i]),
             (None, Some(current)) => derive_kind(all, i, current, &effective),

@@ -2,6 +2,7 @@
 //! (semantics 1.3–1.5, 7.29–7.37). Instants and evidence only: what has failed *by now* is the question's business.
 
 use super::deployments::{Classified, Tip};
+use super::verdicts::{Cause, Timeline, Verdicts, stretches};
 use crate::definitions::{AttributionScope, Definitions};
 use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, TestResult, Tier, Time};
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +26,7 @@ pub struct Failure {
     pub resolved_at: Option<Time>,
     /// What ended it, where no incident says so: an index into the same service.
     pub remediation: Option<usize>,
-    /// From then on the incident is known to be a duplicate, and the reason is none.
+    /// From then on the reason is none: the incident is known to be a duplicate, or somebody said that there was no failure.
     pub until: Option<Time>,
 }
 
@@ -36,10 +37,23 @@ pub struct Link {
     pub incident: Incident,
     pub started_at: Time,
     pub services: Vec<String>,
+    /// By the rules.
     pub deployment: Option<Spot>,
     pub rule: &'static str,
+    /// What people said it was caused by.
+    pub said: Timeline<Cause>,
     /// From then on it is known to repeat an incident that is counted already.
     pub repeats_from: Option<Time>,
+}
+
+impl Link {
+    /// The deployment that it is charged to by all that is known at a moment, and why.
+    pub fn charge(&self, as_of: Time) -> (Option<&Spot>, &'static str) {
+        match self.said.iter().rev().find(|(at, _)| *at <= as_of) {
+            Some((_, Some(cause))) => (cause.deployment.as_ref(), cause.rule),
+            _ => (self.deployment.as_ref(), self.rule),
+        }
+    }
 }
 
 /// All deployments of a tenant by service.
@@ -87,6 +101,14 @@ impl<'a> Register<'a> {
         spots.iter().find(named).or_else(|| spots.first().filter(|_| spots.len() == 1))
     }
 
+    /// The next deployment of the same service and environment that succeeded.
+    pub fn next_success(&self, spot: &Spot) -> Option<usize> {
+        let all = &self.deployments[&spot.service];
+        let later: Vec<usize> =
+            (spot.index + 1..all.len()).filter(|&j| all[j].row.environment == all[spot.index].row.environment).collect();
+        next_success(all, &later)
+    }
+
     /// Production deployments of a service that took effect, in order.
     fn effective(&self, service: &str) -> impl DoubleEndedIterator<Item = Spot> + use<'_, 'a> {
         let service = service.to_owned();
@@ -102,6 +124,7 @@ impl<'a> Register<'a> {
 pub fn link_incidents(
     incidents: &[(Source, Incident)],
     register: &Register<'_>,
+    verdicts: &Verdicts,
     tier: &dyn Fn(&str) -> Tier,
     definitions: &Definitions,
 ) -> Vec<Link> {
@@ -124,7 +147,8 @@ pub fn link_incidents(
             services.dedup();
             let (deployment, rule) = attribute(source, incident, started_at, &services, register, definitions);
             let repeats_from = repeats_from(source, incident);
-            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule, repeats_from })
+            let said = verdicts.cause(source, &incident.incident_id);
+            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule, said, repeats_from })
         })
         .collect();
     links.sort_by(|a, b| (a.started_at, &a.incident.incident_id, &a.source).cmp(&(b.started_at, &b.incident.incident_id, &b.source)));
@@ -274,8 +298,7 @@ pub fn verified_failures(
         if !deployment.took_effect || at < finished || at > finished.plus_seconds(definitions.verify_window) {
             return;
         }
-        let later: Vec<usize> = (spot.index + 1..all.len()).filter(|&j| all[j].row.environment == deployment.row.environment).collect();
-        let remediation = next_success(all, &later);
+        let remediation = register.next_success(spot);
         let known = failures.entry(spot.service.clone()).or_default();
         match known.iter_mut().find(|failure| failure.index == spot.index && failure.reason == reason) {
             Some(failure) => failure.at = failure.at.min(at),
@@ -323,28 +346,51 @@ fn finished_within(register: &Register<'_>, service: &str, environment: &str, at
 pub fn incident_failures(links: &[Link]) -> BTreeMap<String, Vec<Failure>> {
     let mut failures: BTreeMap<String, Vec<Failure>> = BTreeMap::new();
     for link in links {
-        if let Some(spot) = &link.deployment {
+        let by_rule = (Time::MIN, link.said.first().map(|(at, _)| *at), link.deployment.as_ref());
+        let said = stretches(&link.said)
+            .map(|(from, until, cause)| (from, until, cause.map_or(link.deployment.clone(), |cause| cause.deployment)));
+        let said: Vec<_> = said.collect();
+        let charged = std::iter::once(by_rule).chain(said.iter().map(|(from, until, spot)| (*from, *until, spot.as_ref())));
+        for (from, until, spot) in charged {
+            let Some(spot) = spot else { continue };
+            let at = link.started_at.max(from);
+            let until = [until, link.repeats_from].into_iter().flatten().min();
+            if until.is_some_and(|until| until <= at) {
+                continue;
+            }
             failures.entry(spot.service.clone()).or_default().push(Failure {
                 index: spot.index,
                 reason: "incident",
-                at: link.started_at,
+                at,
                 incident: Some((link.source.clone(), link.incident.incident_id.clone())),
                 resolved_at: link.incident.resolved_at,
                 remediation: None,
-                until: link.repeats_from,
+                until,
             });
         }
     }
     failures
 }
 
-/// Deployments that incidents name as their fix, with the start of the incident: unplanned work (semantics, 7.41).
-pub fn fixes(links: &[Link], register: &Register<'_>) -> BTreeMap<String, BTreeMap<usize, Time>> {
-    let mut fixes: BTreeMap<String, BTreeMap<usize, Time>> = BTreeMap::new();
-    for link in links.iter().filter(|link| link.repeats_from.is_none()) {
+/// An incident that names a deployment as its fix.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fix {
+    /// The start of the incident.
+    pub since: Time,
+    /// From then on it is known to repeat another incident, and says nothing any more.
+    pub until: Option<Time>,
+}
+
+/// Of each service's deployments, by index, the incidents that name it as their fix.
+pub type Fixes = BTreeMap<String, BTreeMap<usize, Vec<Fix>>>;
+
+/// Deployments that incidents name as their fix: unplanned work (semantics, 7.41).
+pub fn fixes(links: &[Link], register: &Register<'_>) -> Fixes {
+    let mut fixes = Fixes::new();
+    for link in links {
         let Some(spot) = link.incident.fixed_by_deployment.as_deref().and_then(|id| register.find(id, &link.source)) else { continue };
-        let since = fixes.entry(spot.service.clone()).or_default().entry(spot.index).or_insert(link.started_at);
-        *since = (*since).min(link.started_at);
+        let fix = Fix { since: link.started_at, until: link.repeats_from };
+        fixes.entry(spot.service.clone()).or_default().entry(spot.index).or_default().push(fix);
     }
     fixes
 }

@@ -28,6 +28,13 @@ struct NodeData {
 pub struct RepoChange {
     pub change_id: String,
     pub title: Option<String>,
+    /// When it was ready for review: opened, or no draft any more.
+    pub ready_at: Option<Time>,
+    pub first_review_at: Option<Time>,
+    pub approved_at: Option<Time>,
+    pub merged_at: Option<Time>,
+    /// Lines added and deleted.
+    pub size: Option<i64>,
     pub is_hotfix: bool,
     pub merge: Option<Node>,
     pub merge_method: Option<String>,
@@ -129,6 +136,11 @@ impl Repo {
         self.changes.push(RepoChange {
             change_id: change.change_id,
             title: change.title,
+            ready_at: change.ready_at.or(change.opened_at),
+            first_review_at: change.first_review_at,
+            approved_at: change.approved_at,
+            merged_at: change.merged_at,
+            size: change.additions.zip(change.deletions).map(|(added, deleted)| added + deleted),
             is_hotfix,
             merge,
             merge_method: change.merge_method,
@@ -198,6 +210,11 @@ impl Repo {
 
     pub fn change_of(&self, node: Node) -> Option<&RepoChange> {
         self.nodes[node as usize].change.map(|index| &self.changes[index])
+    }
+
+    /// Every change of the repository, in the order of their merges.
+    pub fn changes(&self) -> &[RepoChange] {
+        &self.changes
     }
 
     pub fn changes_titled(&self, title: &str) -> impl Iterator<Item = &RepoChange> {
@@ -303,6 +320,14 @@ impl Reached {
         brought.commits.sort_unstable();
         brought.commits.dedup();
         brought
+    }
+
+    /// As `add`, and where it is a squash, what it stands for is not charged again.
+    pub fn add_landed(&mut self, repo: &Repo, node: Node) {
+        self.add(node);
+        if let Some(change) = repo.squashed(node) {
+            self.originals.extend(change.commits.iter().copied());
+        }
     }
 
     /// From now on the whole history of `tip` is here.

@@ -9,6 +9,7 @@ pub mod failures;
 pub mod graph;
 pub mod pipelines;
 mod rows;
+pub mod verdicts;
 
 pub use rows::{by_month, fact_rows};
 
@@ -17,14 +18,16 @@ use crate::definitions::Definitions;
 use crate::entities::{Entities, Key};
 use changes::{ChangeRow, Logical, change_set, fan_out};
 use deployments::{Classified, Sources, Tip, classify};
-use failures::{Degraded, Deployments, Failure, Link, Register};
+use failures::{Degraded, Deployments, Failure, Fixes, Link, Register};
 use flowgauge_lake::model::facts::PipelineFact;
 use flowgauge_lake::model::{
-    Artifact, Cell, Deployment, GitopsObservation, Incident, PipelineRun, Row, Service, Source, Table, TestResult, Tier, Time,
+    Artifact, Cell, Deployment, DeploymentKind, GitopsObservation, Incident, PipelineRun, Row, Service, Source, Table, TestResult, Tier,
+    Time, Verdict,
 };
 use graph::Repo;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use verdicts::Verdicts;
 
 /// The typed entity of folded cells.
 pub(crate) fn entity<T: Typed>(cells: &[Cell]) -> T {
@@ -45,7 +48,7 @@ macro_rules! typed {
         })+
     };
 }
-typed!(Artifact, Change, Commit, Deployment, GitopsObservation, Incident, Job, PipelineRun, Push, Service, TestResult);
+typed!(Artifact, Change, Commit, Deployment, GitopsObservation, Incident, Job, PipelineRun, Push, Service, TestResult, Verdict);
 
 /// A stream of deployments and the commits it brought.
 #[derive(Debug, Default, PartialEq)]
@@ -101,9 +104,11 @@ pub struct Facts {
     pub catalogue: Arc<Catalogue>,
     pub services: BTreeMap<String, Arc<ServiceFacts>>,
     pub failures: Arc<BTreeMap<String, Vec<Failure>>>,
-    pub fixes: Arc<BTreeMap<String, BTreeMap<usize, Time>>>,
+    pub fixes: Arc<Fixes>,
     pub links: Arc<Vec<Link>>,
     pub apps: BTreeMap<(String, Source), Arc<AppFacts>>,
+    /// Commits and changes by repository.
+    pub repos: Arc<BTreeMap<String, Arc<Repo>>>,
     /// Pipeline facts by repository.
     pub runs: BTreeMap<Option<String>, Arc<BTreeMap<Key, PipelineFact>>>,
     /// Every incident there is, of any environment: when it began (if it says) and the services it names.
@@ -155,6 +160,8 @@ pub struct Tenant {
     /// The repository under which a run's fact stands.
     run_repos: BTreeMap<Key, Option<String>>,
     run_keys: HashMap<(String, Source), BTreeSet<Key>>,
+    /// Verdicts by the id of the deployment that they are about.
+    verdicts: BTreeMap<String, BTreeSet<Key>>,
     sources: Sources,
     dirty: Dirty,
     facts: Facts,
@@ -175,6 +182,7 @@ impl Tenant {
             qualified: BTreeMap::new(),
             run_repos: BTreeMap::new(),
             run_keys: HashMap::new(),
+            verdicts: BTreeMap::new(),
             sources: Sources::default(),
             dirty: Dirty { catalogue: true, ..Dirty::default() },
             facts,
@@ -217,6 +225,14 @@ impl Tenant {
                 self.dirty.apps.extend(text(&cells_now, "app").map(|app| (app, source)));
             }
             Table::Incident | Table::TestResult => self.dirty.incidents = true,
+            Table::Verdict => {
+                self.dirty.incidents = true;
+                let key = self.entities.key(table, &source, &after);
+                for id in touched("deployment_id") {
+                    self.verdicts.entry(id.clone()).or_default().insert(key.clone());
+                    self.touch_deployments(&id);
+                }
+            }
             Table::PipelineRun => {
                 for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(&after, Change::Come)]) {
                     let repo = entity::<PipelineRun>(cells).repo;
@@ -248,6 +264,33 @@ impl Tenant {
         };
         self.name_repo(Some(service.clone()), row.repo, change);
         self.dirty.services.insert(service);
+        // Whom a verdict means may depend on who else has the id.
+        if self.verdicts.contains_key(&row.deployment_id) {
+            self.touch_deployments(&row.deployment_id);
+        }
+    }
+
+    /// The services of all deployments with this id are to be derived anew.
+    fn touch_deployments(&mut self, deployment_id: &str) {
+        let rows = self.entities.with_first(Table::Deployment, deployment_id).map(|(_, stored)| entity::<Deployment>(stored.cells()));
+        let services: Vec<String> = rows.map(|row| self.resolve(&row)).collect();
+        self.dirty.services.extend(services);
+    }
+
+    /// What people said a deployment was: by verdicts of its own source, or by any where no other row has the id.
+    fn said_kind(&self, source: &Source, deployment_id: &str) -> Option<DeploymentKind> {
+        let keys = self.verdicts.get(deployment_id)?;
+        let having: Vec<&Source> = self.entities.with_first(Table::Deployment, deployment_id).map(|(_, stored)| stored.source()).collect();
+        let mut verdicts: Vec<(Source, Verdict)> = keys
+            .iter()
+            .filter_map(|key| self.entities.get(Table::Verdict, key))
+            .map(|stored| (stored.source().clone(), entity::<Verdict>(stored.cells())))
+            .filter(|(of, verdict)| {
+                verdict.deployment_id.as_deref() == Some(deployment_id) && (of == source || (having.len() == 1 && having[0] == source))
+            })
+            .collect();
+        verdicts::order(&mut verdicts);
+        verdicts::kind(verdicts.iter().map(|(_, verdict)| verdict))
     }
 
     /// Counts who names a repository for a service.
@@ -286,6 +329,9 @@ impl Tenant {
         }
         for repo in &dirty.repos {
             self.sources.repos.insert(repo.clone(), Arc::new(Repo::build(repo, &self.entities)));
+        }
+        if !dirty.repos.is_empty() {
+            self.facts.repos = Arc::new(self.sources.repos.clone());
         }
         if dirty.artifacts {
             let artifacts = self.entities.table(Table::Artifact).map(|(_, stored)| entity::<Artifact>(stored.cells()));
@@ -385,7 +431,8 @@ impl Tenant {
     fn service_facts(&self, service: &str, rows: Vec<(Source, Deployment)>) -> ServiceFacts {
         let tier = |environment: &str| self.config.tier(environment);
         let catalogue = &self.facts.catalogue;
-        let deployments = classify(service, rows, &tier, &self.sources, catalogue, &self.definitions);
+        let deployments =
+            classify(service, rows, &tier, &self.sources, catalogue, &|source, id| self.said_kind(source, id), &self.definitions);
         let mut facts = ServiceFacts {
             deployments: Arc::new(deployments),
             production: Stream::default(),
@@ -465,7 +512,11 @@ impl Tenant {
             .iter()
             .map(|(_, incident)| (incident.started_at.or(incident.created_at), incident.services.clone().unwrap_or_default()));
         self.facts.incident_bases = Arc::new(bases.collect());
-        let links = failures::link_incidents(&incidents, &register, &tier, &self.definitions);
+        let mut said: Vec<(Source, Verdict)> =
+            self.entities.table(Table::Verdict).map(|(_, stored)| (stored.source().clone(), entity::<Verdict>(stored.cells()))).collect();
+        verdicts::order(&mut said);
+        let said = Verdicts::read(&said, &incidents, &register);
+        let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.definitions);
         let phase = table_column(Table::TestResult, "phase");
         let tests: Vec<(Source, TestResult)> = self
             .entities
@@ -494,6 +545,7 @@ impl Tenant {
         for (service, list) in &deployments {
             all.entry(service.clone()).or_default().extend(failures::own_failures(list));
         }
+        said.overrule(&mut all, &register);
         for list in all.values_mut() {
             list.sort_by(|a, b| (a.index, a.at, a.reason, &a.incident).cmp(&(b.index, b.at, b.reason, &b.incident)));
         }

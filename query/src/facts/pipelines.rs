@@ -7,17 +7,19 @@ use flowgauge_lake::model::{Job, Outcome, PipelineRun, Source, Table, Time};
 pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> PipelineFact {
     let seen_at = [run.created_at, run.queued_at, run.started_at, run.finished_at].into_iter().flatten().min();
     let ready_at = run.queued_at.or(if run.attempt == 1 { run.created_at } else { None });
-    let queue_seconds = ready_at.zip(run.started_at).map(|(ready, started)| started.seconds_since(ready));
-    let measured = run.started_at.zip(run.finished_at).map(|(started, finished)| finished.seconds_since(started));
+    let started_at = run.started_at.or_else(|| first_start(&run, source, entities));
+    let queue_seconds = ready_at.zip(started_at).map(|(ready, started)| started.seconds_since(ready));
+    let measured = started_at.zip(run.finished_at).map(|(started, finished)| finished.seconds_since(started));
     let active_seconds = active_seconds(&run, source, entities);
     PipelineFact {
         source: source.as_str().to_owned(),
         repo: run.repo,
         pipeline: run.pipeline,
         branch: run.branch,
+        is_default_branch: run.is_default_branch,
         result: run.result,
         seen_at,
-        started_at: run.started_at,
+        started_at,
         finished_at: run.finished_at.filter(|_| run.result.is_some_and(Outcome::is_ended)),
         queue_seconds,
         duration_seconds: run.duration_seconds.or(measured),
@@ -25,6 +27,13 @@ pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> 
         run_id: run.run_id,
         attempt: run.attempt,
     }
+}
+
+/// Where a run does not say when it began, the first of its jobs does.
+fn first_start(run: &PipelineRun, source: &Source, entities: &Entities) -> Option<Time> {
+    let jobs = entities.with_first(Table::Job, &run.run_id).filter(|(_, stored)| stored.source() == source);
+    let jobs = jobs.map(|(_, stored)| super::entity::<Job>(stored.cells()));
+    jobs.filter(|job| job.attempt == run.attempt).filter_map(|job| job.started_at).min()
 }
 
 /// The time in which at least one job of the attempt ran.

@@ -52,7 +52,8 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
         let failures: Vec<&Failure> = failures_of(facts, service, index).collect();
         let (recovered_at, remedy) = recovery(deployments, &failures);
         let unplanned = matches!(deployment.kind, Some(DeploymentKind::Rollback | DeploymentKind::Hotfix | DeploymentKind::Revert));
-        let fixed_since = fixes.and_then(|fixes| fixes.get(&index)).copied();
+        let fixes = fixes.and_then(|fixes| fixes.get(&index)).into_iter().flatten();
+        let fixed_since = fixes.filter(|fix| fix.until.is_none()).map(|fix| fix.since).min();
         let rework_at = if unplanned { deployment.finished_at() } else { fixed_since.zip(deployment.finished_at()).map(|(a, b)| a.max(b)) };
         let excluded_reason = excluded_reason(deployment);
         let id = |i: usize| deployments[i].row.deployment_id.clone();
@@ -178,7 +179,8 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
 }
 
 fn link_rows(facts: &Facts, link: &Link) -> Vec<Vec<Cell>> {
-    let charged = link.deployment.as_ref().map(|spot| &facts.services[&spot.service].deployments[spot.index]);
+    let (spot, rule) = link.charge(Time::MAX);
+    let charged = spot.map(|spot| &facts.services[&spot.service].deployments[spot.index]);
     let services: Vec<Option<String>> =
         if link.services.is_empty() { vec![None] } else { link.services.iter().cloned().map(Some).collect() };
     let row = |service: Option<String>| {
@@ -193,8 +195,8 @@ fn link_rows(facts: &Facts, link: &Link) -> Vec<Vec<Cell>> {
             resolved_at: link.incident.resolved_at,
             deployment_id: charged.map(|deployment| deployment.row.deployment_id.clone()),
             deployment_source: charged.map(|deployment| deployment.source.as_str().to_owned()),
-            deployment_service: link.deployment.as_ref().map(|spot| spot.service.clone()),
-            rule: link.rule.to_owned(),
+            deployment_service: spot.map(|spot| spot.service.clone()),
+            rule: rule.to_owned(),
             lag_seconds: charged.and_then(Classified::finished_at).map(|finished| link.started_at.seconds_since(finished)),
         }
         .into_cells()

@@ -1,6 +1,8 @@
-//! `kaplan_meier(seconds, ended)`: the median of durations of which some are still open, with its interval
+//! `kaplan_meier(seconds, ended)`: the median of durations of which some are still open, with its interval, and
+//! beside it mean and median of those that ended
 //! (Kaplan and Meier 1958; Greenwood, log-log limits; semantics, 6.4, 7.8, 7.38).
 
+use super::quantile::quantile;
 use arrow::array::{ArrayRef, Float64Array, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::ScalarValue;
@@ -26,7 +28,7 @@ impl KaplanMeier {
 }
 
 fn fields() -> Fields {
-    ["median", "lo", "hi"].into_iter().map(|name| Field::new(name, DataType::Float64, true)).collect()
+    ["median", "lo", "hi", "mean_ended", "median_ended"].into_iter().map(|name| Field::new(name, DataType::Float64, true)).collect()
 }
 
 impl AggregateUDFImpl for KaplanMeier {
@@ -88,8 +90,12 @@ impl Accumulator for Subjects {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let curve = Curve::of(&mut self.0);
+        let ended: Vec<f64> = self.0.iter().filter(|(_, ended)| *ended).map(|(seconds, _)| *seconds).collect();
+        let mean = (!ended.is_empty()).then(|| ended.iter().sum::<f64>() / ended.len() as f64);
+        let median = quantile(&ended, 0.5);
         let column = |value: Option<f64>| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
-        let array = StructArray::new(fields(), vec![column(curve.median), column(curve.lo), column(curve.hi)], None);
+        let array =
+            StructArray::new(fields(), vec![column(curve.median), column(curve.lo), column(curve.hi), column(mean), column(median)], None);
         ScalarValue::try_from_array(&array, 0)
     }
 

@@ -1,5 +1,6 @@
 //! Functions that metrics share, one file each: what would else be the same formula in several `.sql` files.
 
+mod cluster_bootstrap;
 mod coverage;
 mod garwood;
 mod has_concluded;
@@ -33,6 +34,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in scalars {
         registry.register_udf(Arc::new(function))?;
     }
+    registry.register_udaf(Arc::new(AggregateUDF::from(cluster_bootstrap::ClusterBootstrap::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(kaplan_meier::KaplanMeier::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(order_statistics::OrderStatistics::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(quantile::Quantile::new())))?;

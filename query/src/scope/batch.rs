@@ -36,8 +36,9 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
 }
 
-/// `buckets`: number, natural bounds, what is counted of them, their length in days, and the moment of the question.
-pub fn bucket_batch(buckets: &[Bucket], as_of: Time) -> Result<RecordBatch, QueryError> {
+/// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, and
+/// whether intervals are wanted (some cost).
+pub fn bucket_batch(buckets: &[Bucket], as_of: Time, with_intervals: bool) -> Result<RecordBatch, QueryError> {
     let times = |get: &dyn Fn(&Bucket) -> Time| {
         let times: TimestampMicrosecondArray = buckets.iter().map(|bucket| Some(get(bucket).micros())).collect();
         Arc::new(times.with_timezone("UTC")) as ArrayRef
@@ -52,6 +53,7 @@ pub fn bucket_batch(buckets: &[Bucket], as_of: Time) -> Result<RecordBatch, Quer
         ("to_at", times(&|bucket| bucket.to)),
         ("as_of", times(&|_| as_of)),
         ("days", Arc::new(days)),
+        ("with_intervals", Arc::new(BooleanArray::from(vec![with_intervals; buckets.len()]))),
     ];
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), false)).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)

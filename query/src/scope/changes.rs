@@ -1,6 +1,6 @@
 //! Changes: the commits that a stream of deployments brought.
 
-use super::{Builder, ScopeRow};
+use super::{Builder, ScopeRow, Subject};
 use crate::facts::changes::Logical;
 use crate::facts::deployments::Classified;
 use crate::facts::{ServiceFacts, Stream};
@@ -71,7 +71,11 @@ impl<'a> Builder<'a> {
                 reason: change.excluded,
                 ..ScopeRow::default()
             };
-            self.push(key, row);
+            self.push(key, row, || {
+                let commit = change.repo.as_deref().zip(change.sha.as_deref()).map(|(repo, sha)| Subject::commit(repo, sha));
+                let group = stream.logical[change.logical].0.iter().map(|&i| Subject::deployment(&of.deployments[i]));
+                commit.into_iter().chain(group).collect()
+            });
         }
     }
 }

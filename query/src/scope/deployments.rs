@@ -1,10 +1,10 @@
 //! Deployments: which environments count, since when a series is connected, rows of one version merged.
 
-use super::{Builder, ScopeRow};
+use super::{Builder, ScopeRow, Subject};
 use crate::facts::ServiceFacts;
 use crate::facts::changes::{Logical, fan_out};
 use crate::facts::deployments::Classified;
-use crate::facts::failures::Failure;
+use crate::facts::failures::{Failure, Fix};
 use crate::metric::Population;
 use crate::question::{Dimension, Tiers};
 use flowgauge_lake::model::{DeploymentKind, Tier, Time};
@@ -107,7 +107,7 @@ impl<'a> Builder<'a> {
             let key = self.key(&self.deployment_labels(service, &all[i].row.environment));
             let row =
                 ScopeRow { what: "deployment", bucket: Some(bucket), at: Some(at), outcome: Some(outcome.as_str()), ..ScopeRow::default() };
-            self.push(&key, row);
+            self.push(&key, row, || vec![Subject::deployment(&all[i])]);
         }
     }
 
@@ -122,7 +122,8 @@ impl<'a> Builder<'a> {
                 _ => continue,
             };
             let Some(bucket) = all[i].finished_at().and_then(|at| self.bucket(at)) else { continue };
-            self.push(key, ScopeRow { what: "excluded", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() });
+            let row = ScopeRow { what: "excluded", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() };
+            self.push(key, row, || vec![Subject::deployment(&all[i])]);
         }
     }
 
@@ -134,10 +135,13 @@ impl<'a> Builder<'a> {
         let fixes = self.facts.fixes.get(service);
         let rework_at = |&i: &usize| {
             let unplanned = matches!(all[i].kind, Some(DeploymentKind::Rollback | DeploymentKind::Hotfix | DeploymentKind::Revert));
-            if unplanned { all[i].finished_at() } else { fixes.and_then(|fixes| fixes.get(&i)).copied() }
+            let known = |fix: &&Fix| fix.until.is_none_or(|until| until > self.question.as_of);
+            let fixed_since = || fixes.and_then(|fixes| fixes.get(&i))?.iter().filter(known).map(|fix| fix.since).min();
+            if unplanned { all[i].finished_at() } else { fixed_since() }
         };
         let since = group.0.iter().filter_map(rework_at).min();
-        self.push(key, ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, ..ScopeRow::default() });
+        let row = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, ..ScopeRow::default() };
+        self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {
             let from = failures.partition_point(|failure| failure.index < i);
@@ -155,7 +159,11 @@ impl<'a> Builder<'a> {
                     is_incident: Some(failure.incident.is_some()),
                     ..ScopeRow::default()
                 };
-                self.push(key, row);
+                self.push(key, row, || {
+                    let incident = failure.incident.iter().map(|(source, id)| Subject::incident(source, id));
+                    let remedy = failure.remediation.map(|remedy| Subject::deployment(&all[remedy]));
+                    std::iter::once(Subject::deployment(&all[i])).chain(incident).chain(remedy).collect()
+                });
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Drift: in which state applications were, and the episodes that began.
 
-use super::{Builder, ScopeRow};
+use super::{Builder, ScopeRow, Subject};
 use crate::facts::drift::{Class, drift};
 use crate::question::{Dimension, Tiers};
+use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
 
 impl<'a> Builder<'a> {
@@ -32,6 +33,12 @@ impl<'a> Builder<'a> {
             let is_before = app.observations.last().is_some_and(|seen| !self.exists(seen.observed_at));
             let then = is_before.then(|| drift(&app.observations, Some(self.question.as_of)));
             let drift = then.as_ref().unwrap_or(&app.drift);
+            // What was seen at that moment, or last before it.
+            let look = |at: Time| {
+                let next = app.observations.partition_point(|seen| seen.observed_at <= at);
+                let seen = next.checked_sub(1).map(|i| app.observations[i].observed_at);
+                seen.map(|seen| Subject::look(&app.source, &app.app, seen)).into_iter().collect::<Vec<_>>()
+            };
             for stretch in drift.stretches.iter().filter(|stretch| stretch.class != Class::Unobserved) {
                 let row = ScopeRow {
                     what: "stretch",
@@ -41,7 +48,7 @@ impl<'a> Builder<'a> {
                     reason: Some(if stretch.class.is_live() { "live" } else { "calm" }),
                     ..ScopeRow::default()
                 };
-                self.push(&key, row);
+                self.push(&key, row, || look(stretch.from));
             }
             for episode in &drift.episodes {
                 let Some(bucket) = self.bucket(episode.started_at) else { continue };
@@ -56,7 +63,7 @@ impl<'a> Builder<'a> {
                     is_hidden: Some(episode.hidden),
                     ..ScopeRow::default()
                 };
-                self.push(&key, row);
+                self.push(&key, row, || look(episode.started_at));
             }
         }
     }

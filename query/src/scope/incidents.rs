@@ -1,6 +1,6 @@
 //! Incidents: those of a window, and whether they could be charged to a deployment.
 
-use super::{Builder, ScopeRow};
+use super::{Builder, ScopeRow, Subject};
 use crate::facts::deployments::Classified;
 use crate::facts::failures::Link;
 use crate::question::Dimension;
@@ -13,14 +13,15 @@ impl<'a> Builder<'a> {
             let Some(bucket) = self.exists(link.started_at).then(|| self.bucket(link.started_at)).flatten() else { continue };
             let reason = if self.charged(link).is_some() { "attributed" } else { "unattributed" };
             for key in self.incident_series(link) {
-                self.push(&key, ScopeRow { what: "incident", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() });
+                let row = ScopeRow { what: "incident", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() };
+                self.push(&key, row, || vec![Subject::of_link(link)]);
             }
         }
     }
 
     /// The deployment that an incident is charged to, if it had happened by the question's moment.
     fn charged(&self, link: &Link) -> Option<&'a Classified> {
-        let spot = link.deployment.as_ref()?;
+        let spot = link.charge(self.question.as_of).0?;
         Some(&self.facts.services.get(&spot.service)?.deployments[spot.index]).filter(|deployment| self.has_finished(deployment))
     }
 
@@ -75,7 +76,7 @@ impl<'a> Builder<'a> {
                         until: link.incident.resolved_at,
                         ..ScopeRow::default()
                     };
-                    self.push(&key, row);
+                    self.push(&key, row, || vec![Subject::of_link(link)]);
                 }
             }
         }

@@ -7,8 +7,11 @@ mod deployments;
 mod drift;
 mod incidents;
 mod pipelines;
+mod reviews;
+mod subject;
 
 pub use batch::bucket_batch;
+pub use subject::Subject;
 
 use crate::buckets::Bucket;
 use crate::error::QueryError;
@@ -48,11 +51,22 @@ pub struct Series {
 pub struct Scope {
     pub series: Vec<Series>,
     pub batch: RecordBatch,
+    /// Of each row, what it is about; empty where nobody asked.
+    pub subjects: Vec<Vec<Subject>>,
 }
 
 /// Builds the scope of a question. `buckets` are the question's, in order.
 pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
-    let mut builder = Builder { question, buckets, facts, series: BTreeMap::new(), next_id: 0 };
+    build(metric, question, buckets, facts, false)
+}
+
+/// The same, and of each row what it is about.
+pub fn scope_with_subjects(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
+    build(metric, question, buckets, facts, true)
+}
+
+fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts, names_subjects: bool) -> Result<Scope, QueryError> {
+    let mut builder = Builder { question, buckets, facts, names_subjects, series: BTreeMap::new(), next_id: 0 };
     if question.by.is_empty() {
         builder.series.insert(Vec::new(), SeriesData::default());
     }
@@ -62,6 +76,7 @@ pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &F
         Family::Incidents => builder.incidents(),
         Family::Drift => builder.drift(),
         Family::Pipelines => builder.pipelines(),
+        Family::Reviews => builder.reviews(),
     }
     builder.finish()
 }
@@ -70,13 +85,14 @@ pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &F
 struct SeriesData {
     is_configured: bool,
     connected_at: Option<Time>,
-    rows: Vec<ScopeRow>,
+    rows: Vec<(ScopeRow, Vec<Subject>)>,
 }
 
 struct Builder<'a> {
     question: &'a Question,
     buckets: &'a [Bucket],
     facts: &'a Facts,
+    names_subjects: bool,
     series: BTreeMap<Vec<String>, SeriesData>,
     /// Deployments are numbered over the whole scope.
     next_id: i64,
@@ -95,6 +111,19 @@ impl<'a> Builder<'a> {
         self.question.by.iter().map(|dimension| value(dimension).unwrap_or_default().to_owned()).collect()
     }
 
+    /// The services that what belongs to a repository counts for: each of the repository's where services are asked for, else once.
+    fn services_of_repo(&self, repo: Option<&'a str>) -> Vec<Option<&'a str>> {
+        let by_service = [Dimension::Service, Dimension::Team]
+            .iter()
+            .any(|dimension| self.question.by.contains(dimension) || self.question.filters.contains_key(dimension));
+        let facts = self.facts;
+        let services: Vec<Option<&str>> = match repo {
+            Some(repo) if by_service => facts.catalogue.services_of_repo(repo).map(|(name, _)| Some(name)).collect(),
+            _ => Vec::new(),
+        };
+        if services.is_empty() { vec![None] } else { services }
+    }
+
     /// The series of these labels, now known to have rows.
     fn configured(&mut self, labels: &Labels<'_>) -> &mut SeriesData {
         let key = self.key(labels);
@@ -108,9 +137,10 @@ impl<'a> Builder<'a> {
         self.buckets.get(place).filter(|bucket| bucket.from <= at && at < bucket.to).map(|_| place as i64)
     }
 
-    fn push(&mut self, key: &[String], row: ScopeRow) {
+    fn push(&mut self, key: &[String], row: ScopeRow, subjects: impl FnOnce() -> Vec<Subject>) {
+        let names_subjects = self.names_subjects;
         if let Some(series) = self.series.get_mut(key) {
-            series.rows.push(row);
+            series.rows.push((row, if names_subjects { subjects() } else { Vec::new() }));
         }
     }
 
@@ -119,18 +149,23 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(self) -> Result<Scope, QueryError> {
-        let mut rows = Vec::new();
+        let (mut rows, mut subjects) = (Vec::new(), Vec::new());
         let mut series = Vec::new();
         for (number, (key, data)) in self.series.into_iter().enumerate() {
             let number = number as i64;
             rows.push(ScopeRow { what: "series", series: number, at: data.connected_at, ..ScopeRow::default() });
+            subjects.push(Vec::new());
             if self.facts.incident_bases.iter().any(|(at, _)| at.is_none_or(|at| at <= self.question.as_of)) {
                 rows.push(ScopeRow { what: "incident_source", series: number, ..ScopeRow::default() });
+                subjects.push(Vec::new());
             }
-            rows.extend(data.rows.into_iter().map(|row| ScopeRow { series: number, ..row }));
+            for (row, about) in data.rows {
+                rows.push(ScopeRow { series: number, ..row });
+                subjects.push(about);
+            }
             let labels = self.question.by.iter().copied().zip(key).collect();
             series.push(Series { labels, is_configured: data.is_configured });
         }
-        Ok(Scope { series, batch: batch::batch(&rows)? })
+        Ok(Scope { series, batch: batch::batch(&rows)?, subjects })
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
+mod explain;
 mod oracle;
 mod rules;
 mod slt;
+mod world;

@@ -124,7 +124,8 @@ impl Series<'_> {
 
     /// Rule 54.
     fn coverage(&self, inside: &[&Item], measured: &Measured) -> Option<f64> {
-        const MISSING: [&str; 7] = ["no_graph", "no_source_link", "no_commit_time", "no_files", "clock_skew", "no_start", "no_queue_time"];
+        const MISSING: [&str; 8] =
+            ["no_graph", "no_source_link", "no_commit_time", "no_files", "clock_skew", "no_start", "no_queue_time", "no_size"];
         let count = |what: &dyn Fn(&What) -> bool| inside.iter().filter(|i| what(&i.what)).count() as f64;
         if self.is_failure_metric {
             let attributed = count(&|w| matches!(w, What::Attributed));
@@ -242,11 +243,30 @@ fn quantiles(inside: &[&Item], names: &[(&str, f64)]) -> Measured {
         return Measured::default();
     }
     values.sort_by(f64::total_cmp);
-    // Rule 8: order statistics only if every cluster has one value; the bootstrap is not worked out here.
-    let ranks = if clusters.len() == values.len() { stats::median_ranks(values.len()) } else { None };
-    let ci = ranks.map_or(Value::Null, |(r, s)| interval(Some(values[r - 1]), Some(values[s - 1]), "order_statistics"));
+    // Rule 8: order statistics only if every cluster has one value, else the bootstrap, whose bounds nobody can say exactly.
+    let ci = if clusters.len() == values.len() {
+        let ranks = stats::median_ranks(values.len());
+        ranks.map_or(Value::Null, |(r, s)| interval(Some(values[r - 1]), Some(values[s - 1]), "order_statistic"))
+    } else if clusters.len() >= 2 && values.len() <= DRAWN {
+        let clusters = clusters.iter().map(|wanted| of_cluster(inside, *wanted)).collect::<Vec<_>>();
+        let [lo, hi] = stats::cluster_bootstrap(&clusters);
+        json!({"lo": {"between": lo}, "hi": {"between": hi}, "method": "cluster_bootstrap"})
+    } else {
+        Value::Null
+    };
     let quantiles = names.iter().map(|(name, p)| ((*name).to_owned(), json!(stats::quantile(&values, *p)))).collect();
     Measured { value: Some(stats::quantile(&values, 0.5)), n: values.len(), quantiles, ci, ..Measured::default() }
+}
+
+/// Values up to which the oracle draws: its way of doing so is slow.
+const DRAWN: usize = 500;
+
+fn of_cluster(inside: &[&Item], wanted: usize) -> Vec<f64> {
+    let value = |item: &&Item| match item.what {
+        What::Value { seconds, cluster } if cluster == wanted => Some(seconds),
+        _ => None,
+    };
+    inside.iter().filter_map(value).collect()
 }
 
 /// Rule 65: the Kaplan-Meier median and no quantile.

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use crate::graph::{Graph, History};
 use crate::row::{Row, flag, list, sha, source, text, time};
 use crate::time::Time;
+use crate::verdicts::{self, Verdict};
 
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -90,10 +91,15 @@ pub fn tier(environment: &str) -> &'static str {
 }
 
 /// All deployments that finished by `as_of` (rule 1), in the order of rule 16, with what follows from them.
-pub fn derive(rows: &[Row], graph: &Graph, as_of: Time) -> Vec<Deployment> {
+pub fn derive(rows: &[Row], verdicts: &[Verdict], graph: &Graph, as_of: Time) -> Vec<Deployment> {
     let mut all: Vec<Deployment> = rows.iter().filter_map(|r| read(r, graph)).filter(|d| d.finished_at <= as_of).collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
     let mut all = merge_evidence(all);
+    // V4: whatever `as_of` is, and before the row's own.
+    let kinds: Vec<Option<String>> = verdicts::about_deployments(verdicts, &all).iter().map(|said| verdicts::kind(said)).collect();
+    for (d, kind) in all.iter_mut().zip(kinds) {
+        d.explicit_kind = kind.or(d.explicit_kind.take());
+    }
     let mut places: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
     for (i, d) in all.iter().enumerate() {
         places.entry((d.service.clone(), d.environment.clone())).or_default().push(i);
@@ -102,6 +108,14 @@ pub fn derive(rows: &[Row], graph: &Graph, as_of: Time) -> Vec<Deployment> {
         derive_place(&mut all, place, graph);
     }
     all
+}
+
+/// Rule 33: the row of the same source, else the only row with that id, else none.
+pub fn resolve(deployments: &[Deployment], source: &str, id: &str) -> Option<usize> {
+    let same_source = deployments.iter().position(|d| d.named(source, id));
+    let with_id = |d: &Deployment| d.id == id || d.aliases.iter().any(|a| a.1 == id);
+    let with: Vec<usize> = (0..deployments.len()).filter(|&i| with_id(&deployments[i])).collect();
+    same_source.or(if with.len() == 1 { Some(with[0]) } else { None })
 }
 
 /// Rule 14: a deployment without `finished_at` counts nowhere.
@@ -234,7 +248,7 @@ fn kind(d: &Deployment, earlier: &[&Deployment], brought: &BTreeSet<String>, rev
 /// Rule 20: the commits deployed there before that a commit among `brought` takes back.
 fn reverted_by(brought: &BTreeSet<String>, deployed: &BTreeSet<String>, graph: &Graph) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for ((_, sha), commit) in &graph.commits {
+    for ((repo, sha), commit) in &graph.commits {
         if !brought.contains(sha) {
             continue;
         }
@@ -244,10 +258,18 @@ fn reverted_by(brought: &BTreeSet<String>, deployed: &BTreeSet<String>, graph: &
                 found.extend(deployed.iter().filter(|s| s.starts_with(&named)).cloned());
             }
         }
+        if commit.message.contains("This reverts commit ") {
+            continue;
+        }
         let first_line = commit.message.lines().next().unwrap_or_default();
         if let Some((title, _)) = first_line.strip_prefix("Revert \"").and_then(|rest| rest.rsplit_once('"')) {
-            let changes = graph.changes.iter().filter(|c| c.title.as_deref() == Some(title));
-            found.extend(changes.flat_map(|c| c.commits()).filter(|s| deployed.contains(*s)).cloned());
+            // Titles come again: of several changes deployed there, the last that was merged is meant.
+            let is_it = |c: &&crate::graph::Change| {
+                c.repo == *repo && c.title.as_deref() == Some(title) && c.commits().any(|s| deployed.contains(s))
+            };
+            let titled = graph.changes.iter().filter(is_it);
+            let last = titled.max_by_key(|c| (c.merged_at, c.change_id.clone()));
+            found.extend(last.into_iter().flat_map(|c| c.commits()).filter(|s| deployed.contains(*s)).cloned());
         }
     }
     found

@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::pipelines::{self, Attempt};
 use crate::row::Row;
 use crate::time::Time;
+use crate::verdicts;
 
 /// The folded rows, whatever `as_of` is.
 pub struct Folded {
@@ -28,7 +29,7 @@ impl Folded {
             &folded("deployments"),
             &folded("pipeline_runs"),
         );
-        let kept = ["deployments", "incidents", "pipeline_runs", "gitops_observations", "test_results"];
+        let kept = ["deployments", "incidents", "changes", "pipeline_runs", "jobs", "gitops_observations", "test_results", "verdicts"];
         Folded { tables: kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect(), graph }
     }
 
@@ -53,17 +54,18 @@ pub struct Facts {
 
 impl Facts {
     pub fn new(folded: &Folded, as_of: Time) -> Facts {
-        let deployments = deployments::derive(folded.rows("deployments"), &folded.graph, as_of);
-        let incidents = failures::incidents(folded.rows("incidents"), &deployments, as_of);
+        let verdicts = verdicts::read(folded.rows("verdicts"));
+        let deployments = deployments::derive(folded.rows("deployments"), &verdicts, &folded.graph, as_of);
+        let incidents = failures::incidents(folded.rows("incidents"), &verdicts, &deployments, as_of);
         let (tests, observations) = (folded.rows("test_results"), folded.rows("gitops_observations"));
-        let failures = failures::failures(&deployments, &incidents, tests, observations, as_of);
+        let failures = failures::failures(&deployments, &incidents, &verdicts, tests, observations, as_of);
         let fixes = failures::fixes(&incidents, &deployments);
         Facts {
             is_fix: (0..deployments.len()).map(|i| fixes.contains(&i)).collect(),
             failures,
             has_incident_rows: folded.rows("incidents").iter().any(|r| failures::exists(r, as_of)),
             incidents,
-            attempts: pipelines::attempts(folded.rows("pipeline_runs"), as_of),
+            attempts: pipelines::attempts(folded.rows("pipeline_runs"), folded.rows("jobs"), as_of),
             drift: drift::derive(observations, as_of),
             deployments,
         }

@@ -1,13 +1,15 @@
-//! Incidents, what they belong to, which deployments failed and when they recovered (sections 1.3 to 1.5, rules 29 to 37).
+//! Incidents, what they belong to, which deployments failed and when they recovered (sections 1.3 to 1.5, rules 29 to 37, V3, V5).
 
 use chrono::TimeDelta;
 
-use crate::deployments::{Deployment, tier};
+use crate::deployments::{Deployment, resolve, tier};
 use crate::row::{Row, list, sha, source, text, time};
 use crate::time::Time;
+use crate::verdicts::{self, Cause, Verdict};
 
 pub struct Incident {
     source: String,
+    id: String,
     pub services: Vec<String>,
     pub environment: Option<String>,
     pub start: Time,
@@ -31,19 +33,31 @@ pub fn exists(row: &Row, as_of: Time) -> bool {
 }
 
 /// Rule 36: the production incidents, without those that have no start and the duplicates of a known one.
-pub fn incidents(rows: &[Row], deployments: &[Deployment], as_of: Time) -> Vec<Incident> {
+pub fn incidents(rows: &[Row], verdicts: &[Verdict], deployments: &[Deployment], as_of: Time) -> Vec<Incident> {
     let rows: Vec<&Row> = rows.iter().filter(|r| exists(r, as_of)).collect();
-    let known = |row: &Row| {
-        text(row, "duplicate_of").is_some_and(|of| {
-            let originals: Vec<&&Row> = rows.iter().filter(|o| text(o, "incident_id").as_ref() == Some(&of)).collect();
-            originals.len() == 1 || originals.iter().any(|o| source(o) == source(row))
-        })
-    };
+    let known = |row: &Row| text(row, "duplicate_of").is_some_and(|of| find(&rows, &source(row), &of).is_some());
     let mut all: Vec<Incident> = rows.iter().filter(|row| !known(row)).filter_map(|row| read(row, as_of)).collect();
+    let verdicts = verdicts::decided(verdicts, as_of);
     for incident in &mut all {
-        incident.deployment = attribute(incident, deployments);
+        let about = |v: &&Verdict| {
+            let row = v.incident_id.as_ref().and_then(|id| find(&rows, &v.source, id));
+            row.is_some_and(|row| source(row) == incident.source && text(row, "incident_id").as_ref() == Some(&incident.id))
+        };
+        let said: Vec<&Verdict> = verdicts.iter().filter(about).collect();
+        incident.deployment = match verdicts::cause(&said) {
+            Some(Cause::Deployment(source, id)) => explicit(deployments, &source, &id),
+            Some(Cause::Nobody) => None,
+            None => attribute(incident, deployments),
+        };
     }
     all
+}
+
+/// As rule 33 finds a deployment: the row of the same source, else the only row with that id, else none.
+fn find<'a>(rows: &[&'a Row], from: &str, id: &str) -> Option<&'a Row> {
+    let with_id: Vec<&Row> = rows.iter().copied().filter(|row| text(row, "incident_id").as_deref() == Some(id)).collect();
+    let same_source = with_id.iter().copied().find(|row| source(row) == from);
+    same_source.or(if with_id.len() == 1 { Some(with_id[0]) } else { None })
 }
 
 fn read(row: &Row, as_of: Time) -> Option<Incident> {
@@ -56,6 +70,7 @@ fn read(row: &Row, as_of: Time) -> Option<Incident> {
     services.dedup();
     Some(Incident {
         source: source(row),
+        id: text(row, "incident_id").unwrap_or_default(),
         services,
         environment,
         start: start(row)?,
@@ -67,21 +82,21 @@ fn read(row: &Row, as_of: Time) -> Option<Incident> {
     })
 }
 
-/// Rule 33: the row of the same source, else the only row with that id, else none.
-fn resolve(deployments: &[Deployment], source: &str, id: &str) -> Option<usize> {
-    let same_source = deployments.iter().position(|d| d.named(source, id));
-    let with_id = |d: &Deployment| d.id == id || d.aliases.iter().any(|a| a.1 == id);
-    let with: Vec<usize> = (0..deployments.len()).filter(|&i| with_id(&deployments[i])).collect();
-    same_source.or(if with.len() == 1 { Some(with[0]) } else { None })
+/// Section 0.1: what took no effect is not a production change.
+fn can_cause(d: &Deployment) -> bool {
+    d.is_production() && d.took_effect
+}
+
+/// Rule 33: explicit links never fall through to rule 2.
+fn explicit(all: &[Deployment], source: &str, id: &str) -> Option<usize> {
+    resolve(all, source, id).filter(|&i| can_cause(&all[i]))
 }
 
 /// Section 1.4: the deployment that an incident belongs to.
 fn attribute(incident: &Incident, all: &[Deployment]) -> Option<usize> {
-    // Section 0.1: what took no effect is not a production change.
-    let candidates: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_production() && all[i].took_effect).collect();
-    // Rule 33: explicit links never fall through to rule 2.
+    let candidates: Vec<usize> = (0..all.len()).filter(|&i| can_cause(&all[i])).collect();
     if let Some(id) = &incident.caused_by_deployment {
-        return resolve(all, &incident.source, id).filter(|i| candidates.contains(i));
+        return explicit(all, &incident.source, id);
     }
     if let Some(sha) = &incident.caused_by_sha {
         let mine = |&i: &usize| incident.services.is_empty() || incident.services.contains(&all[i].service);
@@ -120,8 +135,15 @@ impl Failure {
     }
 }
 
-/// Failures by reason (a) to (d) of section 1.3, for each deployment in its place.
-pub fn failures(all: &[Deployment], incidents: &[Incident], tests: &[Row], observations: &[Row], as_of: Time) -> Vec<Failure> {
+/// Failures by reason (a) to (e) of section 1.3, for each deployment in its place.
+pub fn failures(
+    all: &[Deployment],
+    incidents: &[Incident],
+    verdicts: &[Verdict],
+    tests: &[Row],
+    observations: &[Row],
+    as_of: Time,
+) -> Vec<Failure> {
     let mut found = vec![Failure::default(); all.len()];
     // (a) an attributed incident
     for (n, incident) in incidents.iter().enumerate() {
@@ -141,11 +163,25 @@ pub fn failures(all: &[Deployment], incidents: &[Incident], tests: &[Row], obser
         }
         // (d) rule 32; its remediation is the next successful deployment there
         if (d.took_effect && d.is_failure()) || verification_failed(all, i, tests, observations, as_of) {
-            let next = (i + 1..all.len()).filter(place).find(|&j| all[j].is_success());
-            found[i].remedied(next.map(|j| all[j].finished_at));
+            found[i].remedied(next_success(all, i));
+        }
+    }
+    // (e) V3: whatever the rules say
+    let verdicts = verdicts::decided(verdicts, as_of);
+    for (i, said) in verdicts::about_deployments(&verdicts, all).iter().enumerate() {
+        match verdicts::failed(said) {
+            Some(true) => found[i].remedied(next_success(all, i)),
+            Some(false) => found[i].failed = false,
+            None => {}
         }
     }
     found
+}
+
+/// The finish of the next successful deployment of its service and environment.
+fn next_success(all: &[Deployment], i: usize) -> Option<Time> {
+    let there = |d: &&Deployment| d.service == all[i].service && d.environment == all[i].environment;
+    all[i + 1..].iter().filter(there).find(|d| d.is_success()).map(|d| d.finished_at)
 }
 
 /// The deployments that a rollback, hotfix or revert marks as failed; `before` are the earlier ones of its place.

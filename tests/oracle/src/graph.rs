@@ -22,6 +22,8 @@ impl Commit {
 
 pub struct Change {
     pub repo: String,
+    pub change_id: String,
+    pub merged_at: Option<Time>,
     pub title: Option<String>,
     pub labels: Vec<String>,
     pub source_branch: Option<String>,
@@ -97,6 +99,8 @@ impl Graph {
         };
         let change = |r: &Row| Change {
             repo: text(r, "repo").unwrap_or_default(),
+            change_id: text(r, "change_id").unwrap_or_default(),
+            merged_at: time(r, "merged_at"),
             title: text(r, "title"),
             labels: list(r, "labels").unwrap_or_default(),
             source_branch: text(r, "source_branch"),

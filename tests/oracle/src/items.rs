@@ -56,10 +56,10 @@ pub enum Shape {
 pub fn shape(metric: &str) -> Shape {
     match metric {
         "deployment_frequency" => Shape::PerDay,
-        "lead_time" => Shape::Quantiles(&[("p50", 0.5), ("p75", 0.75), ("p90", 0.9)]),
+        "lead_time" | "review_time" | "change_size" => Shape::Quantiles(&[("p50", 0.5), ("p75", 0.75), ("p90", 0.9)]),
         "pipeline_duration" | "pipeline_queue_time" => Shape::Quantiles(&[("p50", 0.5), ("p95", 0.95)]),
-        "change_fail_rate" | "rework_rate" | "deployment_success_rate" | "pipeline_success_rate" => Shape::Ratio,
-        "recovery_time" | "mttr" | "drift_duration" => Shape::Survival,
+        "change_fail_rate" | "rework_rate" | "deployment_success_rate" | "pipeline_success_rate" | "retry_rate" => Shape::Ratio,
+        "recovery_time" | "mttr" | "drift_duration" | "pipeline_mttr" => Shape::Survival,
         "drift_ratio" => Shape::TimeShare,
         "drift_episodes" => Shape::PerAppDay,
         _ => panic!("the oracle does not know the metric {metric}"),
@@ -67,7 +67,15 @@ pub fn shape(metric: &str) -> Shape {
 }
 
 pub fn is_deployment_metric(metric: &str) -> bool {
-    !metric.starts_with("drift") && !metric.starts_with("pipeline") && metric != "mttr"
+    !metric.starts_with("drift") && !is_pipeline_metric(metric) && !is_review_metric(metric) && metric != "mttr"
+}
+
+pub fn is_review_metric(metric: &str) -> bool {
+    metric == "review_time" || metric == "change_size"
+}
+
+pub fn is_pipeline_metric(metric: &str) -> bool {
+    metric.starts_with("pipeline") || metric == "retry_rate"
 }
 
 /// The production tier, unless an environment filter takes its place (DESIGN section 7).
@@ -98,7 +106,11 @@ fn app_home(folded: &Folded, place: &drift::Place) -> Home {
 
 /// DESIGN section 7: team and service of a run through the catalogue's repo; it counts for each service of it.
 fn run_homes(folded: &Folded, repo: &str, pipeline: &str) -> Vec<Home> {
-    let run = |home| with(with(home, "repo", repo), "pipeline", pipeline);
+    repo_homes(folded, repo).into_iter().map(|home| with(home, "pipeline", pipeline)).collect()
+}
+
+fn repo_homes(folded: &Folded, repo: &str) -> Vec<Home> {
+    let run = |home| with(home, "repo", repo);
     let services = folded.graph.services.iter().filter(|(_, s)| s.repo.as_deref() == Some(repo));
     let homes: Vec<Home> = services.map(|(name, _)| run(service_home(folded, name))).collect();
     if homes.is_empty() { vec![run(Home::new())] } else { homes }
@@ -113,7 +125,9 @@ pub fn base(folded: &Folded, q: &Question) -> Vec<(Home, Option<Time>)> {
     } else if q.metric.starts_with("drift") {
         let rows = folded.rows("gitops_observations").iter().filter(|r| drift::exists(r, q.as_of));
         rows.map(|r| (app_home(folded, &drift::place(r)), None)).collect()
-    } else if q.metric.starts_with("pipeline") {
+    } else if is_review_metric(&q.metric) {
+        folded.rows("changes").iter().flat_map(|r| repo_homes(folded, &get(r, "repo"))).map(|h| (h, None)).collect()
+    } else if is_pipeline_metric(&q.metric) {
         let rows = folded.rows("pipeline_runs").iter().filter(|r| pipelines::exists(r, q.as_of));
         rows.flat_map(|r| run_homes(folded, &get(r, "repo"), &get(r, "pipeline"))).map(|h| (h, None)).collect()
     } else {
@@ -127,7 +141,9 @@ pub fn items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
     match q.metric.as_str() {
         "mttr" => mttr(folded, facts, q),
         m if m.starts_with("drift") => drift_items(folded, facts, q),
-        m if m.starts_with("pipeline") => pipeline_items(folded, facts, q),
+        "pipeline_mttr" => red_items(folded, facts, q),
+        m if is_pipeline_metric(m) => pipeline_items(folded, facts, q),
+        m if is_review_metric(m) => review_items(folded, q),
         _ => deployment_items(folded, facts, q),
     }
 }
@@ -277,6 +293,8 @@ fn pipeline_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
         let what = match (q.metric.as_str(), a.result.as_str()) {
             ("pipeline_queue_time", _) => measured(a.queue(at)),
             ("pipeline_duration", "success") => measured(a.duration()),
+            // Rule 57.
+            ("retry_rate", _) => What::Outcome(a.attempt > 1),
             ("pipeline_success_rate", "success") => What::Outcome(true),
             ("pipeline_success_rate", "failure" | "error" | "timeout") => What::Outcome(false),
             ("pipeline_success_rate", "cancellation") => What::Excluded("cancellation"),
@@ -284,6 +302,42 @@ fn pipeline_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
             _ => continue,
         };
         items.push(Item { homes: run_homes(folded, &a.repo, &a.pipeline), at, what });
+    }
+    items
+}
+
+/// Rule 52: by the opening; a success that finished before it is `overlap`.
+fn red_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
+    let item = |red: pipelines::Red| {
+        let what = match red.until {
+            Some(until) if until < red.from => What::Excluded("overlap"),
+            Some(until) => What::Subject(Subject { time: seconds(red.from, until), ended: true }),
+            None => What::Subject(Subject { time: seconds(red.from, q.as_of), ended: false }),
+        };
+        Item { homes: run_homes(folded, &red.repo, &red.pipeline), at: red.from, what }
+    };
+    pipelines::reds(&facts.attempts).into_iter().map(item).collect()
+}
+
+/// Rule 58: changes merged in the window; readiness is `ready_at`, else `opened_at`.
+fn review_items(folded: &Folded, q: &Question) -> Vec<Item> {
+    let mut items = Vec::new();
+    for (cluster, row) in folded.rows("changes").iter().enumerate() {
+        let Some(merged) = time(row, "merged_at").filter(|t| *t <= q.as_of) else { continue };
+        let what = if q.metric == "change_size" {
+            let lines = |column| row.get(column).and_then(|v| v.as_i64());
+            match (lines("additions"), lines("deletions")) {
+                (Some(added), Some(deleted)) => What::Value { seconds: (added + deleted) as f64, cluster },
+                _ => What::Excluded("no_size"),
+            }
+        } else {
+            match time(row, "ready_at").or(time(row, "opened_at")) {
+                None => What::Excluded("no_start"),
+                Some(ready) if ready > merged => What::Excluded("clock_skew"),
+                Some(ready) => What::Value { seconds: seconds(ready, merged), cluster },
+            }
+        };
+        items.push(Item { homes: repo_homes(folded, &text(row, "repo").unwrap_or_default()), at: merged, what });
     }
     items
 }

@@ -1,7 +1,7 @@
 //! A slow, plain and independent implementation of Flowgauge's metric definitions, to check the product with.
 //!
 //! It shares no code with the product. "Rule n" in a comment is rule n of section 7 of the definitions; what a rule leaves open is
-//! listed under "Readings" in the README of this crate.
+//! listed under "Readings" in the README of this crate, and so are "V1" to "V6".
 
 mod answer;
 mod deployments;
@@ -18,6 +18,7 @@ mod question;
 mod row;
 mod stats;
 mod time;
+mod verdicts;
 mod world;
 
 pub use answer::answer;

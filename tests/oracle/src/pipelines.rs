@@ -13,6 +13,8 @@ pub struct Attempt {
     pub result: String,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,
+    pub is_default_branch: bool,
+    branch: Option<String>,
     created_at: Option<Time>,
     queued_at: Option<Time>,
     duration_seconds: Option<f64>,
@@ -21,8 +23,18 @@ pub struct Attempt {
 }
 
 /// Rule 1: an attempt exists from its earliest time and is in progress if it finished later.
-pub fn attempts(rows: &[Row], as_of: Time) -> Vec<Attempt> {
+pub fn attempts(rows: &[Row], jobs: &[Row], as_of: Time) -> Vec<Attempt> {
     let mut all: Vec<Attempt> = rows.iter().filter(|r| exists(r, as_of)).map(|r| read(r, as_of)).collect();
+    // A run that does not say when it began, began with the first of its jobs.
+    let mut first_start: BTreeMap<(String, String, i64), Time> = BTreeMap::new();
+    for job in jobs {
+        let Some(start) = time(job, "started_at") else { continue };
+        let first = first_start.entry((source(job), text(job, "run_id").unwrap_or_default(), number_of(job))).or_insert(start);
+        *first = (*first).min(start);
+    }
+    for a in all.iter_mut().filter(|a| a.started_at.is_none()) {
+        a.started_at = first_start.get(&(a.run.0.clone(), a.run.2.clone(), a.attempt)).copied();
+    }
     // Rule 50: the final attempt is the greatest of its run.
     let mut last: BTreeMap<(String, String, String), i64> = BTreeMap::new();
     for a in &all {
@@ -40,16 +52,22 @@ pub fn exists(row: &Row, as_of: Time) -> bool {
     earliest.is_none_or(|t| t <= as_of)
 }
 
+fn number_of(row: &Row) -> i64 {
+    row.get("attempt").and_then(|v| v.as_i64()).unwrap_or(1)
+}
+
 fn read(row: &Row, as_of: Time) -> Attempt {
     let finished_at = time(row, "finished_at");
     let later = finished_at.is_some_and(|t| t > as_of);
     let pipeline = text(row, "pipeline").unwrap_or_default();
     Attempt {
         repo: text(row, "repo").unwrap_or_default(),
-        attempt: row.get("attempt").and_then(|v| v.as_i64()).unwrap_or(1),
+        attempt: number_of(row),
         result: if later { "in_progress".into() } else { text(row, "result").unwrap_or_default() },
         started_at: time(row, "started_at"),
         finished_at: if later { None } else { finished_at },
+        is_default_branch: row.get("is_default_branch").and_then(|v| v.as_bool()) == Some(true),
+        branch: text(row, "branch"),
         created_at: time(row, "created_at"),
         queued_at: time(row, "queued_at"),
         duration_seconds: number(row, "duration_seconds"),
@@ -81,4 +99,38 @@ impl Attempt {
             Some(queued) => Ok(seconds(queued, started_at)),
         }
     }
+}
+
+/// A time in which a default branch was red (rule 52): where, from when, until when.
+pub struct Red {
+    pub repo: String,
+    pub pipeline: String,
+    pub from: Time,
+    pub until: Option<Time>,
+}
+
+/// Rule 52: final attempts of each branch by (started_at else finished_at, run_id). Whatever neither failed nor succeeded is transparent.
+pub fn reds(all: &[Attempt]) -> Vec<Red> {
+    let mut branches: BTreeMap<(&str, &str, Option<&str>), Vec<&Attempt>> = BTreeMap::new();
+    for a in all.iter().filter(|a| a.is_final && a.is_default_branch) {
+        branches.entry((&a.repo, &a.pipeline, a.branch.as_deref())).or_default().push(a);
+    }
+    let mut reds = Vec::new();
+    for ((repo, pipeline, _), mut runs) in branches {
+        runs.sort_by_key(|a| (a.started_at.or(a.finished_at), a.run.2.clone()));
+        let mut opened = None;
+        for run in runs {
+            let Some(at) = run.finished_at else { continue };
+            match run.result.as_str() {
+                "failure" | "error" | "timeout" => opened = opened.or(Some(at)),
+                "success" => {
+                    let red = |from| Red { repo: repo.to_owned(), pipeline: pipeline.to_owned(), from, until: Some(at) };
+                    reds.extend(opened.take().map(red));
+                }
+                _ => {}
+            }
+        }
+        reds.extend(opened.map(|from| Red { repo: repo.to_owned(), pipeline: pipeline.to_owned(), from, until: None }));
+    }
+    reds
 }

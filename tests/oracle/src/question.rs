@@ -1,5 +1,6 @@
 //! A question to the API (DESIGN section 7), as far as the oracle answers it.
 
+use crate::items::{is_pipeline_metric, is_review_metric};
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -31,7 +32,7 @@ pub struct Question {
     pub filters: BTreeMap<String, Vec<String>>,
 }
 
-pub const METRICS: [&str; 13] = [
+pub const METRICS: [&str; 17] = [
     "deployment_frequency",
     "lead_time",
     "change_fail_rate",
@@ -45,6 +46,10 @@ pub const METRICS: [&str; 13] = [
     "pipeline_success_rate",
     "pipeline_duration",
     "pipeline_queue_time",
+    "pipeline_mttr",
+    "retry_rate",
+    "review_time",
+    "change_size",
 ];
 
 const ZONES: [Tz; 9] = [
@@ -113,7 +118,8 @@ fn by(dice: &mut Dice, metric: &str) -> Vec<String> {
     let all: &[&str] = match metric {
         "mttr" => &["team", "service"],
         m if m.starts_with("drift") => &["app", "team", "service", "environment"],
-        m if m.starts_with("pipeline") => &["repo", "pipeline"],
+        m if is_pipeline_metric(m) => &["repo", "pipeline"],
+        m if is_review_metric(m) => &["repo", "service", "team"],
         _ => &["team", "service", "environment"],
     };
     let chosen = all.iter().filter(|_| dice.chance(0.4));
@@ -127,7 +133,7 @@ fn filters(dice: &mut Dice, world: &World, q: &mut Question) {
     let services = column(world, "services", "service");
     let teams = column(world, "services", "team");
     let environments = column(world, "deployments", "environment");
-    let has_environment = !q.metric.starts_with("pipeline") && q.metric != "mttr";
+    let has_environment = !is_pipeline_metric(&q.metric) && !is_review_metric(&q.metric) && q.metric != "mttr";
     match dice.below(4) {
         0 if !teams.is_empty() => drop(q.filters.insert("team".into(), vec![dice.of(&teams)])),
         1 if !services.is_empty() => {

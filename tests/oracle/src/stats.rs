@@ -12,6 +12,27 @@ pub fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[below] + (h - below as f64) * (sorted[above] - sorted[below])
 }
 
+/// The bootstrap over clusters (rules 6.2 and 8), as bounds of its bounds: another run with other draws has its 2.5 % point between
+/// the first two and its 97.5 % point between the last two. Of 2000 draws about 50 ± 7 lie below the 2.5 % point; five times that
+/// much to either side is 0.75 % and 4.25 %.
+pub fn cluster_bootstrap(clusters: &[Vec<f64>]) -> [[f64; 2]; 2] {
+    let mut state = 1_u64;
+    let mut draw = || {
+        // Knuth's generator. Only its high bits are good: the number of clusters scales them, a remainder would look at the low ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 33) * clusters.len() as u64 >> 31) as usize
+    };
+    let mut medians = Vec::new();
+    for _ in 0..2000 {
+        let mut drawn: Vec<f64> = (0..clusters.len()).flat_map(|_| clusters[draw()].clone()).collect();
+        drawn.sort_by(f64::total_cmp);
+        medians.push(quantile(&drawn, 0.5));
+    }
+    medians.sort_by(f64::total_cmp);
+    let at = |p: f64| quantile(&medians, p);
+    [[at(0.0075), at(0.0425)], [at(0.9575), at(0.9925)]]
+}
+
 /// Wilson's interval for x of n (section 6.1).
 pub fn wilson(x: usize, n: usize) -> (f64, f64) {
     let (x, n) = (x as f64, n as f64);

@@ -122,8 +122,10 @@ fn lead_time_charges_each_commit_once() {
         "deployments": [of_sha("d0", "a0", 1, 9), of_sha("d1", "a2", 2, 19), of_sha("d2", "a0", 3, 0), of_sha("d3", "a3", 3, 10)]}));
     // d0 is the baseline. d1 brings a1 (15:00 to 19:00: 4 h) and a2 (3 h). d2 goes back. d3 brings a3 only: 10 h.
     // Sorted 3, 4, 10 h: p50 = 4 h = 14400 s; p75: h = 1.5, 7 h = 25200 s; p90: h = 1.8, 4 + 0.8 · 6 = 8.8 h = 31680 s.
+    // Two deployments, one with two commits: drawn, the first twice has the median 3.5 h = 12600 s, the last twice 10 h.
     let p = point(&w, &ask("lead_time"));
-    assert_eq!((&p["n"], &p["value"], &p["status"], &p["ci"]), (&json!(3), &json!(14400.0), &json!("insufficient"), &Value::Null));
+    let drawn = json!({"lo": {"between": [12600.0, 12600.0]}, "hi": {"between": [36000.0, 36000.0]}, "method": "cluster_bootstrap"});
+    assert_eq!((&p["n"], &p["value"], &p["status"], &p["ci"]), (&json!(3), &json!(14400.0), &json!("insufficient"), &drawn));
     near(&p["quantiles"]["p75"], 25200.0);
     near(&p["quantiles"]["p90"], 31680.0);
     assert_eq!((&p["excluded"], &p["coverage"]), (&json!({"no_baseline": 1}), &json!(1.0)));

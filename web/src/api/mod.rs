@@ -1,6 +1,7 @@
 //! The JSON API: addresses, parameters, forms of answers. Computes nothing; figures come from the engine.
 
 mod endpoint;
+mod explain;
 mod format;
 mod health;
 mod items;
@@ -20,6 +21,8 @@ use axum::Router;
 use axum::http::{Method, Uri};
 use axum::routing::any;
 use endpoint::Endpoint;
+pub use explain::page as explain_page;
+pub use parameters::Parameters;
 
 /// Every address of the API.
 fn endpoints() -> Vec<Endpoint> {
@@ -30,6 +33,7 @@ fn endpoints() -> Vec<Endpoint> {
         items::endpoints(),
         sources::endpoints(),
         raw::endpoints(),
+        explain::endpoints(),
         sql::endpoints(),
         openapi::endpoints(),
         health::endpoints(),

@@ -15,12 +15,16 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        Ok(Parameters(pairs.into_owned().collect()))
+        Ok(Parameters::of(parts.uri.query().unwrap_or_default()))
     }
 }
 
 impl Parameters {
+    /// Those of the part of an address behind the `?`.
+    pub fn of(query: &str) -> Self {
+        Parameters(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
     /// Takes a parameter that has one value out of the list; of several the last.
     pub fn take(&mut self, name: &str) -> Option<String> {
         let mut value = None;

@@ -1,18 +1,21 @@
 //! `/api/v1/sources`: what comes in from where, and what of it could not be read or was refused.
 
-use super::endpoint::{Endpoint, answers, choice, operation, query};
+use super::endpoint::{Endpoint, answers, choice, in_path, operation, query};
 use super::format::{self, Format};
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::auth::Reader;
 use crate::counters::Refusal;
 use crate::error::AppError;
-use axum::extract::State;
+use crate::rows::json_rows;
+use arrow::array::RecordBatch;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing;
-use flowgauge_lake::SourceStats;
-use flowgauge_lake::model::Time;
+use flowgauge_lake::model::{Time, nearest};
+use flowgauge_lake::{RawScan, SourceStats};
+use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use utoipa::openapi::Ref;
@@ -21,19 +24,70 @@ use utoipa::openapi::Ref;
 const OWN: &str = "flowgauge";
 
 pub fn endpoints() -> Vec<Endpoint> {
-    let operation = operation("listSources", "Each source: its events by name, its last delivery and its last refusal.")
+    let list_all = operation("listSources", "Each source: its events by name, its last delivery and its last refusal.")
         .parameter(query("format", "The form of the answer.", choice(["json"])))
         .response("200", answers("All sources.", Ref::from_schema_name("Sources")));
-    vec![Endpoint::get("/api/v1/sources", routing::get(list), operation)]
+    let one = operation("getSource", "One source, with the latest raw events that it sent.")
+        .parameter(in_path("name", "The source's name."))
+        .parameter(query("format", "The form of the answer.", choice(["json"])))
+        .response("200", answers("The source.", Ref::from_schema_name("Item")));
+    vec![Endpoint::get("/api/v1/sources", routing::get(list), list_all), Endpoint::get("/api/v1/sources/{name}", routing::get(one_of), one)]
+}
+
+/// Raw events that are shown with a source.
+const LATEST: usize = 100;
+
+async fn one_of(
+    _: Reader,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, AppError> {
+    format::wanted(&mut parameters, &headers, &[Format::Json])?;
+    parameters.only([])?;
+    let all = all(&app);
+    let names: Vec<&str> = all.iter().filter_map(|source| source["name"].as_str()).collect();
+    let Some(source) = all.iter().find(|source| source["name"] == name.as_str()) else {
+        let hint = nearest(&name, names).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+        return Err(AppError::NotFound(format!("unknown source `{name}`{hint}")));
+    };
+    let last = source["last_received_at"].as_str().and_then(Time::parse);
+    let events = match last {
+        Some(last) => latest(&app, &name, last).await?,
+        None => Vec::new(),
+    };
+    Ok(format::json(&json!({"data": source, "raw_events": events})))
+}
+
+/// The last raw events of a source, the newest first: those of the day of its last delivery and of the day before.
+async fn latest(app: &App, name: &str, last: Time) -> Result<Vec<Value>, AppError> {
+    let columns = ["event_id", "source", "kind", "received_at"].map(str::to_owned).to_vec();
+    let scan = RawScan { columns: Some(columns), from: Some(last.plus_seconds(-86_400)), to: None };
+    let batches: Vec<RecordBatch> = app.lake().raw_batches(&app.tenant(), scan).await?.try_collect().await?;
+    let rows = json_rows(&batches).map_err(|error| AppError::Internal(error.to_string()))?;
+    let mut rows: Vec<Value> = rows.as_array().into_iter().flatten().filter(|row| row["source"] == name).cloned().collect();
+    rows.sort_by(|a, b| b["received_at"].as_str().cmp(&a["received_at"].as_str()));
+    rows.truncate(LATEST);
+    for row in &mut rows {
+        row["href"] = format!("/api/v1/raw/{}", row["event_id"].as_str().unwrap_or_default()).into();
+    }
+    Ok(rows)
 }
 
 async fn list(_: Reader, State(app): State<App>, headers: HeaderMap, mut parameters: Parameters) -> Result<Response, AppError> {
     format::wanted(&mut parameters, &headers, &[Format::Json])?;
-    parameters.only(["format"])?;
+    parameters.only([])?;
+    let unknown = app.counters().refusals().remove("");
+    Ok(format::json(&json!({"data": all(&app), "next_cursor": null, "refused_unknown": unknown.as_ref().map(refusal)})))
+}
+
+/// Every source that is configured, has sent something or was refused.
+fn all(app: &App) -> Vec<Value> {
     let config = app.config();
     let mut refusals = app.counters().refusals();
     // Refusals of names that are no source: an administrator may have mistyped one.
-    let unknown = refusals.remove("");
+    refusals.remove("");
     let mut stats: BTreeMap<String, Vec<SourceStats>> = BTreeMap::new();
     for seen in app.lake().source_stats(&app.tenant()) {
         stats.entry(seen.source.to_string()).or_default().push(seen);
@@ -61,8 +115,7 @@ async fn list(_: Reader, State(app): State<App>, headers: HeaderMap, mut paramet
             "events": events(&stats),
         })
     };
-    let data: Vec<Value> = stats.into_iter().map(source).collect();
-    Ok(format::json(&json!({"data": data, "next_cursor": null, "refused_unknown": unknown.as_ref().map(refusal)})))
+    stats.into_iter().map(source).collect()
 }
 
 fn refusal(refusal: &Refusal) -> Value {

@@ -5,7 +5,7 @@ use flowgauge_lake::model::Time;
 use flowgauge_query::answer::Point;
 use flowgauge_query::facts::Facts;
 use flowgauge_query::metric::{self, Family, Metric};
-use flowgauge_query::question::{Dimension, Display, Question};
+use flowgauge_query::question::{Dimension, Display, Intervals, Question};
 use std::borrow::Cow;
 
 const WINDOWS: [(&str, i64); 3] = [("7d", 7), ("30d", 30), ("90d", 90)];
@@ -17,6 +17,7 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
         for (window, days) in WINDOWS {
             let mut question = Question::new(metric.id, now, Display::default());
             question.from = now.plus_seconds(-days * 86_400);
+            question.intervals = Intervals::Never;
             question.by = LABELS.into_iter().filter(|label| metric.family.dimensions().contains(label)).collect();
             // Not through the engine's cache: a window that ends now is never asked for again.
             match flowgauge_query::run(&question, facts, now).await {
@@ -42,6 +43,7 @@ fn has_rows(family: Family, facts: &Facts) -> bool {
         Family::Incidents => !facts.links.is_empty(),
         Family::Drift => !facts.apps.is_empty(),
         Family::Pipelines => !facts.runs.is_empty(),
+        Family::Reviews => !facts.repos.is_empty(),
     }
 }
 

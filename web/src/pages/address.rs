@@ -21,6 +21,16 @@ pub fn team(name: &str) -> String {
     format!("/teams/{}", encode(name, b""))
 }
 
+/// An item of the API: `/api/v1/{list}/{id}`.
+pub fn item(list: &str, id: &str) -> String {
+    format!("/api/v1/{list}/{}", encode(id, b""))
+}
+
+/// Where a value is explained to people: the page of what the API answers at `address`.
+pub fn explanation(address: &str) -> Option<String> {
+    address.strip_prefix("/api/v1").map(str::to_owned)
+}
+
 /// `path?name=value&…`; just the path without parameters.
 pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: &str, pairs: impl IntoIterator<Item = (N, V)>) -> String {
     let pairs = pairs.into_iter().map(|(name, value)| format!("{}={}", encode(name.as_ref(), b""), encode(value.as_ref(), b":,/")));

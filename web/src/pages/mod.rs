@@ -5,6 +5,7 @@ mod address;
 mod assets;
 mod chart;
 mod deployments;
+mod explain;
 mod failure;
 mod filters;
 mod form;
@@ -27,6 +28,7 @@ pub fn routes() -> Router<App> {
         .route("/services/{service}", get(service::page))
         .route("/teams/{team}", get(team::page))
         .route("/deployments", get(deployments::page))
+        .route("/explain/{id}", get(explain::page))
         .route("/sources", get(sources::page))
         .route("/signin", get(signin::page).post(signin::sign_in))
         .route("/signout", post(signin::sign_out))

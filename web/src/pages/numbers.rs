@@ -148,6 +148,8 @@ pub struct Tile {
     pub spark: String,
     pub json: String,
     pub csv: String,
+    /// How it was made.
+    pub explain: Option<String>,
 }
 
 /// The same number in a table.
@@ -398,6 +400,7 @@ fn tile(words: &Words, point: Option<&Point>, before: Option<&Point>, trend: &[M
         spark: chart::sparkline(trend),
         json: filters.api(&address, &[]),
         csv: filters.api(&address, &[("bucket", filters.bucket.as_str()), ("format", "csv")]),
+        explain: point.and_then(|point| super::address::explanation(point.explain.as_deref()?)),
     };
     let Some(point) = point.filter(|point| point.status != Status::NotConfigured) else {
         tile.reason = format!("Nothing that tells of {} has come in for this selection.", words.many);
@@ -490,6 +493,7 @@ mod tests {
             excluded: BTreeMap::new(),
             coverage: None,
             detail: serde_json::Map::new(),
+            explain: None,
         }
     }
 

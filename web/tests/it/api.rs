@@ -43,6 +43,7 @@ async fn an_answer_has_the_contract_shape() {
         "excluded",
         "coverage",
         "detail",
+        "explain",
     ];
     assert_eq!(keys(point), members);
     assert_eq!((point["value"].as_f64(), point["status"].as_str(), point["numerator"].is_null()), (Some(36_000.0), Some("ok"), true));

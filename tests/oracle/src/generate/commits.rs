@@ -216,9 +216,19 @@ fn files(m: &mut Maker, repo: usize, is_merge: bool) -> Value {
 fn put_change(m: &mut Maker, repo: usize, merged: Time, c: Change) {
     let id = m.id("");
     let labels = if c.hotfix_label { json!(["urgent", "HotFix"]) } else { json!(["feature"]) };
-    let row = json!({"repo": m.repos[repo].address, "change_id": id, "title": c.title, "labels": labels, "source_branch": c.branch,
+    let mut row = json!({"repo": m.repos[repo].address, "change_id": id, "title": c.title, "labels": labels, "source_branch": c.branch,
         "target_branch": "main", "opened_at": at(merged - TimeDelta::hours(9)), "merged_at": at(merged), "merge_sha": c.merge_sha,
         "merge_method": c.method, "commit_shas": c.commits});
+    // One in twelve says nothing of its opening; some were drafts first, and a clock or two is wrong.
+    if m.dice.chance(0.08) {
+        row["opened_at"] = Value::Null;
+    }
+    if m.dice.chance(0.3) {
+        row["ready_at"] = at(merged - TimeDelta::minutes(m.dice.below(600) as i64 - 20));
+    }
+    if m.dice.chance(0.8) {
+        (row["additions"], row["deletions"]) = (json!(m.dice.below(400)), json!(m.dice.below(200)));
+    }
     if m.dice.chance(0.2) {
         // The same change was seen open before.
         let mut earlier = row.as_object().expect("a row").clone();

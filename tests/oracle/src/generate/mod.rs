@@ -6,6 +6,7 @@ pub mod dice;
 mod gitops;
 mod incidents;
 mod runs;
+mod verdicts;
 
 use std::collections::BTreeMap;
 
@@ -72,6 +73,7 @@ pub fn world(seed: u64) -> BTreeMap<String, Vec<Row>> {
     gitops::fill(&mut maker);
     incidents::fill(&mut maker);
     runs::fill(&mut maker);
+    verdicts::fill(&mut maker); // last, so that the rest of a world does not depend on them
     maker.tables
 }
 

@@ -31,6 +31,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         "data": fact.clone(),
         "row": entities(Table::Deployment, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "evidence": entities(Table::Deployment, &evidence.iter().collect::<Vec<_>>())?,
+        "verdicts": view.verdicts("deployment_id", id)?,
         "failures": of_this(FactTable::DeploymentFailures, "source")?,
         "changes": of_this(FactTable::Changes, "source")?,
         "incidents": view.facts(FactTable::IncidentLinks, &[("deployment_id", &told_by), ("deployment_source", &told_source)])?,

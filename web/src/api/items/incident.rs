@@ -23,6 +23,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     let fixed_by = fix.map_or(Ok(Vec::new()), |fix| view.facts(FactTable::Deployments, &[("deployment_id", fix)]))?;
     Ok(item! {
         "data": entities(Table::Incident, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
+        "verdicts": view.verdicts("incident_id", id)?,
         "links": links,
         "deployments": deployments,
         "fixed_by": fixed_by,

@@ -84,6 +84,14 @@ static KINDS: &[Kind] = &[
         show: run::show_job,
     },
     Kind {
+        list: "drift",
+        pattern: "{id}",
+        about: "The drift of one GitOps application: its stretches and episodes, and how it was last seen.",
+        id: "The application's name.",
+        apart: &["source"],
+        show: application::show,
+    },
+    Kind {
         list: "applications",
         pattern: "{id}",
         about: "One GitOps application: how it was last seen, its stretches and drift episodes, its deployments.",
@@ -145,6 +153,11 @@ impl View<'_> {
     /// The rows of a fact table whose text columns have these values.
     fn facts(&self, table: FactTable, wanted: &[(&str, &str)]) -> Result<Vec<Value>, AppError> {
         rows_where(&self.app.engine().fact_batch(&self.app.tenant(), table), wanted)
+    }
+
+    /// What people said of the thing whose id stands in this column.
+    fn verdicts(&self, column: &str, id: &str) -> Result<Vec<Value>, AppError> {
+        rows_where(&self.app.engine().entity_batch(&self.app.tenant(), Table::Verdict), &[(column, id)])
     }
 
     fn fact(&self, table: FactTable, wanted: &[(&str, &str)]) -> Result<Value, AppError> {

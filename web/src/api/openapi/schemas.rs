@@ -144,6 +144,8 @@ fn shapes() -> Vec<(&'static str, Shape)> {
         ("Series", object([("labels", map(text())), ("points", list(named("Point")))]).into()),
         ("Point", point().into()),
         ("Interval", object([("lo", number_or_null()), ("hi", number_or_null()), ("method", text())]).into()),
+        ("Explanation", explanation().into()),
+        ("ExplainedRow", explained_row().into()),
         ("Points", object([("points", list(named("Point")))]).into()),
         ("Scorecard", scorecard().into()),
         ("Item", item().into()),
@@ -215,6 +217,35 @@ fn point() -> ObjectBuilder {
         ("coverage", number_or_null()),
         ("detail", map(ObjectBuilder::new().schema_type(SchemaType::AnyValue))),
     ])
+    .property("explain", text())
+}
+
+fn explanation() -> ObjectBuilder {
+    let columns = || map(ObjectBuilder::new().schema_type(SchemaType::AnyValue));
+    object([
+        ("id", text()),
+        ("metric", choice(metric::ALL.iter().map(|metric| metric.id))),
+        ("title", text()),
+        ("unit", choice(["s", "1", "1/d", "count"])),
+        ("definition", object([("preset", text()), ("hash", text()), ("text", text())]).into()),
+        ("sql", text()),
+        ("window", named("Window")),
+        ("labels", map(text())),
+        ("point", named("Point")),
+        ("then", object([("value", number_or_null()), ("definition", text()), ("data_as_of", moment_or_null())]).into()),
+        ("is_same", flag()),
+        ("computed_at", moment()),
+        ("data_as_of", moment_or_null()),
+        ("buckets", list(columns())),
+        ("rows", list(named("ExplainedRow"))),
+        ("row_count", integer()),
+        ("next_offset", nullable(Type::Integer).into()),
+    ])
+}
+
+fn explained_row() -> ObjectBuilder {
+    let about = object([("table", text()), ("source", text_or_null()), ("key", list(text())), ("raw_events", list(text()))]);
+    object([("row", map(ObjectBuilder::new().schema_type(SchemaType::AnyValue))), ("left_out", text_or_null()), ("about", list(about))])
 }
 
 fn scorecard() -> ObjectBuilder {

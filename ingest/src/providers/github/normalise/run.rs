@@ -33,8 +33,11 @@ pub fn workflow_run(event: RunEvent) -> Rows {
         trigger: run.event.map(trigger),
         change_id,
         created_at: run.created_at,
-        started_at: run.run_started_at.filter(|_| result != Some(Outcome::Queued)),
+        // When the attempt was asked for, whatever the name says: it is the moment of creation, and when a runner took its first job
+        // nobody says of the run.
+        queued_at: run.run_started_at,
         finished_at: run.updated_at.filter(|_| is_over),
+        duration_seconds: run.run_started_at.zip(run.updated_at).filter(|_| is_over).map(|(from, to)| to.seconds_since(from)),
         result,
         template_ref: run.referenced_workflows.and_then(|used| used.into_iter().find_map(|workflow| workflow.path)),
         url: run.html_url,

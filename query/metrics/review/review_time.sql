@@ -1,0 +1,43 @@
+-- Time from a change's readiness for review to its merge: the median change.
+-- Grain: one row per series and bucket. Unit: s. Reads: scope (change, stage, series), buckets.
+with waits as (
+    select series, bucket, seconds_between(since, at) as seconds
+    from scope where what = 'change'
+),
+times as (
+    select series, bucket, count(*) as n,
+        quantile(seconds, 0.5) as p50, quantile(seconds, 0.75) as p75, quantile(seconds, 0.9) as p90,
+        avg(seconds) as mean, order_statistics(seconds) as ranks
+    from waits where seconds >= 0
+    group by series, bucket
+),
+left_out as (
+    select series, bucket,
+        count(*) filter (where seconds is null) as no_start,
+        count(*) filter (where seconds < 0) as clock_skew
+    from waits
+    group by series, bucket
+),
+stages as (
+    select series, bucket,
+        quantile(seconds_between(since, until), 0.5) filter (where reason = 'pickup' and until >= since) as pickup,
+        quantile(seconds_between(since, until), 0.5) filter (where reason = 'review' and until >= since) as review,
+        quantile(seconds_between(since, until), 0.5) filter (where reason = 'merge_wait' and until >= since) as merge_wait
+    from scope where what = 'stage'
+    group by series, bucket
+)
+select s.series, b.bucket,
+    t.p50 as value,
+    coalesce(t.n, 0) as n,
+    t.p50 as quantile_p50, t.p75 as quantile_p75, t.p90 as quantile_p90,
+    t.ranks['lo'] as ci_lo, t.ranks['hi'] as ci_hi, 'order_statistic' as ci_method,
+    coverage(coalesce(t.n, 0), coalesce(l.no_start + l.clock_skew, 0)) as coverage,
+    t.mean as detail_mean, g.pickup as detail_pickup, g.review as detail_review, g.merge_wait as detail_merge_wait,
+    l.no_start as excluded_no_start, l.clock_skew as excluded_clock_skew
+from scope s
+cross join buckets b
+left join times t on t.series = s.series and t.bucket = b.bucket
+left join left_out l on l.series = s.series and l.bucket = b.bucket
+left join stages g on g.series = s.series and g.bucket = b.bucket
+where s.what = 'series'
+order by s.series, b.bucket
