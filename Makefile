@@ -11,7 +11,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## build, load the sample shop through the real receivers, serve it and print the address
-	@echo "building flowgauge; the first time takes about ten minutes on two cores, later a few seconds"
+	@echo "building flowgauge; the first time takes about a quarter of an hour on two cores, later a few seconds"
 	@$(CARGO) build --workspace --bins
 	@exec $(shell $(CARGO) metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/flowgauge demo --listen $(DEMO_LISTEN)
 

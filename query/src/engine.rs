@@ -119,7 +119,7 @@ impl Engine {
         self.refreshed.subscribe()
     }
 
-    /// Keeps the pictures fresh while events come in. A refresh that takes long is followed by as long a pause, so that bulk
+    /// Keeps the pictures fresh while events come in. A refresh that takes long is followed by a pause twice as long, so that bulk
     /// loading is not slowed by pictures that nobody could look at.
     pub async fn keep_fresh(self: Arc<Self>) {
         loop {
@@ -129,7 +129,7 @@ impl Engine {
             if tokio::task::spawn_blocking(move || engine.refresh()).await.is_err() {
                 tracing::error!("a refresh of the facts failed; the last picture stays until the next event");
             }
-            let pause = started.elapsed().clamp(Duration::from_millis(50), Duration::from_millis(700));
+            let pause = (2 * started.elapsed()).clamp(Duration::from_millis(50), Duration::from_millis(1000));
             tokio::time::sleep(pause).await;
         }
     }

@@ -70,8 +70,16 @@ impl Demo {
             std::fs::write(&marker, "")?;
         }
         if self.load_only {
+            app.persist_facts().await.context("the fact tables could not be written")?;
             return app.flush().await.context("what is journalled could not be moved to the tables; it is safe in the journal");
         }
+        // For those who open the folder with other tools; the pages do not wait for it.
+        let tables = app.clone();
+        tokio::spawn(async move {
+            if let Err(error) = tables.persist_facts().await {
+                tracing::error!(%error, "the fact tables could not be written; they are tried again later");
+            }
+        });
         super::say(&format!(
             "\n  Flowgauge is at  http://{address}/\n  metrics          http://{address}/metrics\n  API              http://{address}/api/v1/metrics\n\nCtrl-C stops it; the data stays in {}",
             self.data.display()
@@ -105,7 +113,6 @@ async fn load(app: &App, base: &str, shift: i64, until: DateTime<Utc>) -> anyhow
     app.lake().applied().await;
     let engine = app.engine().clone();
     tokio::task::spawn_blocking(move || engine.refresh()).await?;
-    app.persist_facts().await.context("the fact tables could not be written")?;
     super::say(&format!("{count} webhooks and {commits} commits in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
 }

@@ -54,14 +54,14 @@ impl Exposition {
     }
 }
 
-/// Keeps the figures fresh, for ever. News show within about a second; a computation that takes long is followed by half as long a pause.
+/// Keeps the figures fresh, for ever. News show within about a second; a computation that takes long is followed by a pause half again as long.
 pub async fn keep_fresh(app: App) {
     let mut refreshes = app.engine().refreshes();
     loop {
         refreshes.mark_unchanged();
         let started = Instant::now();
         refresh(&app).await;
-        tokio::time::sleep_until(started + PAUSE.max(started.elapsed().mul_f32(1.5))).await;
+        tokio::time::sleep_until(started + PAUSE.max(started.elapsed().mul_f32(2.5))).await;
         let seen = app.exposition().shown().facts_version;
         let news = async {
             while app.engine().facts(&app.tenant()).version == seen {

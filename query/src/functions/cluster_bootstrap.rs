@@ -12,8 +12,6 @@ use datafusion::common::cast::{as_float64_array, as_int64_array, as_list_array};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -108,7 +106,7 @@ fn bootstrap(values: &mut [(f64, i64)]) -> Option<(f64, f64)> {
     for (number, cluster) in clusters.iter().enumerate() {
         sorted.extend(cluster.iter().map(|&value| (value, number)));
     }
-    let mut random = ChaCha8Rng::seed_from_u64(seed(&sorted));
+    let mut random = SplitMix(seed(&sorted));
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut medians: Vec<f64> = (0..REPLICATES).map(|_| resampled_median(&sorted, &clusters, &mut random)).collect();
     medians.sort_by(f64::total_cmp);
@@ -121,12 +119,12 @@ fn bootstrap(values: &mut [(f64, i64)]) -> Option<(f64, f64)> {
 }
 
 /// The median of as many clusters as there are, drawn with replacement.
-fn resampled_median(sorted: &[(f64, usize)], clusters: &[Vec<f64>], random: &mut ChaCha8Rng) -> f64 {
+fn resampled_median(sorted: &[(f64, usize)], clusters: &[Vec<f64>], random: &mut SplitMix) -> f64 {
     let mut times = vec![0_u32; clusters.len()];
     let mut total = 0;
     for _ in clusters {
         // Of 2^64, by far more than there are clusters: what the remainder favours cannot be measured.
-        let drawn = ((u128::from(random.next_u64()) * clusters.len() as u128) >> 64) as usize;
+        let drawn = ((u128::from(random.next()) * clusters.len() as u128) >> 64) as usize;
         times[drawn] += 1;
         total += clusters[drawn].len();
     }
@@ -142,6 +140,18 @@ fn resampled_median(sorted: &[(f64, usize)], clusters: &[Vec<f64>], random: &mut
         }
     }
     f64::NAN
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014): millions of draws stand behind a page, and nobody has to be unable to guess them.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
 }
 
 /// FNV-1a over the values, cluster by cluster.

@@ -12,6 +12,8 @@ use axum::response::Response;
 use chrono_tz::Tz;
 use flowgauge_lake::model::Time;
 use flowgauge_query::explain::{About, ExplainedRow, Explanation, PointId};
+use flowgauge_query::question::{Question, Tiers};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 use serde_json::Value;
 
 #[derive(Template)]
@@ -25,7 +27,7 @@ struct ExplainPage {
     facts: Vec<(&'static str, String)>,
     /// What the value was when the address was made, where it was another.
     then: Option<String>,
-    definition: Vec<String>,
+    definition: String,
     sql: &'static str,
     excluded: Vec<(String, String)>,
     rows: Vec<RowView>,
@@ -62,7 +64,8 @@ async fn show(app: &App, visit: &Visit, id: &str) -> Result<ExplainPage, Stop> {
     let theme = parameters.take("theme");
     let page = explain_page(&mut parameters)?;
     parameters.only([])?;
-    let explanation = app.engine().explain(&app.tenant(), &PointId::parse(id)?, page, app.now()).await?;
+    let asked = PointId::parse(id)?;
+    let explanation = app.engine().explain(&app.tenant(), &asked, page, app.now()).await?;
     let tz = app.engine().rules().display.tz;
     let mut shell = visit.shell(&format!("{}: how this number was made", explanation.title), None);
     shell.data_as_of = explanation.data_as_of.as_deref().and_then(Time::parse).map(|at| Moment::new(at, tz));
@@ -83,7 +86,7 @@ async fn show(app: &App, visit: &Visit, id: &str) -> Result<ExplainPage, Stop> {
     });
     Ok(ExplainPage {
         title: explanation.title,
-        labels: explanation.labels.iter().map(|(name, value)| (*name, value.clone())).collect(),
+        labels: labels(&explanation, &asked.question),
         value: value(explanation.point.value),
         exact: explanation.point.value.map(|value| format::exact(unit, value)).unwrap_or_default(),
         facts: facts(&explanation, tz),
@@ -98,6 +101,18 @@ async fn show(app: &App, visit: &Visit, id: &str) -> Result<ExplainPage, Stop> {
         json: format!("/api/v1/explain/{id}"),
         shell,
     })
+}
+
+/// Which part of everything it is about: the point's own labels, and what the question let through.
+fn labels(explanation: &Explanation, question: &Question) -> Vec<(&'static str, String)> {
+    let own = explanation.labels.iter().map(|(name, value)| (*name, value.clone()));
+    let filters = question.filters.iter().map(|(dimension, values)| (dimension.as_str(), values.join(" or ")));
+    let tier = match question.tiers {
+        Tiers::Default => None,
+        Tiers::All => Some(("tier", "all".to_owned())),
+        Tiers::One(tier) => Some(("tier", tier.as_str().to_owned())),
+    };
+    own.chain(filters.filter(|(name, _)| !explanation.labels.contains_key(name))).chain(tier).collect()
 }
 
 fn facts(explanation: &Explanation, tz: Tz) -> Vec<(&'static str, String)> {
@@ -122,9 +137,26 @@ fn facts(explanation: &Explanation, tz: Tz) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// Paragraphs of the documentation, without its heading.
-fn definition(text: &str) -> Vec<String> {
-    text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty() && !paragraph.starts_with("# ")).map(str::to_owned).collect()
+/// The documentation as HTML, without its title; it stands under a heading of the page, so its own are one step lower.
+fn definition(text: &str) -> String {
+    let below_title = text.split_once('\n').map_or("", |(_, rest)| rest);
+    let events = Parser::new_ext(below_title, Options::ENABLE_TABLES).filter_map(|event| match event {
+        // Links lead to files beside it.
+        Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,
+        Event::Start(Tag::Heading { level, id, classes, attrs }) => {
+            Some(Event::Start(Tag::Heading { level: lower(level), id, classes, attrs }))
+        }
+        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(lower(level)))),
+        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        event => Some(event),
+    });
+    let mut page = String::new();
+    html::push_html(&mut page, events);
+    page
+}
+
+fn lower(level: HeadingLevel) -> HeadingLevel {
+    if level == HeadingLevel::H2 { HeadingLevel::H3 } else { HeadingLevel::H4 }
 }
 
 fn row_view(row: &ExplainedRow, tz: Tz) -> RowView {

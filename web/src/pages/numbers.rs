@@ -12,7 +12,7 @@ use flowgauge_lake::model::Time;
 use flowgauge_query::answer::{Answer, Point, Status};
 use flowgauge_query::buckets::Bucketing;
 use flowgauge_query::metric::{Better, Metric, metric};
-use flowgauge_query::question::{Dimension, Question};
+use flowgauge_query::question::{Dimension, Intervals, Question};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -202,9 +202,12 @@ pub struct Trend {
 }
 
 fn questions(filters: &Filters, by: &[Dimension]) -> Vec<Question> {
-    let now = WORDS.iter().map(|words| filters.question(words.id));
-    let before = WORDS.iter().map(|words| filters.question_before(words.id));
-    let trend = WORDS.iter().map(|words| Question { bucket: filters.bucket, ..filters.question(words.id) });
+    // Only the numbers of the whole, as they are now, are shown with their intervals.
+    let intervals = if by.is_empty() { Intervals::Few } else { Intervals::Never };
+    let now = WORDS.iter().map(|words| Question { intervals, ..filters.question(words.id) });
+    let before = WORDS.iter().map(|words| Question { intervals: Intervals::Never, ..filters.question_before(words.id) });
+    let trend = |words: &Words| Question { bucket: filters.bucket, intervals: Intervals::Never, ..filters.question(words.id) };
+    let trend = WORDS.iter().map(trend);
     now.chain(before).chain(trend).map(|question| Question { by: by.to_vec(), ..question }).collect()
 }
 
@@ -212,7 +215,8 @@ fn questions(filters: &Filters, by: &[Dimension]) -> Vec<Question> {
 pub async fn board(app: &App, filters: &Filters, with_charts: bool) -> Result<Board, AppError> {
     let mut asked = questions(filters, &[]);
     if with_charts {
-        asked.extend(WORDS.iter().map(|words| Question { bucket: filters.bucket, ..filters.question_before(words.id) }));
+        let before = |words: &Words| Question { bucket: filters.bucket, intervals: Intervals::Never, ..filters.question_before(words.id) };
+        asked.extend(WORDS.iter().map(before));
     }
     let answers = ask(app, asked).await?;
     let whole = |part: usize, place: usize| {
