@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
+mod browser;
 mod cli;
 mod corpus;
 mod crash;
@@ -10,5 +11,6 @@ mod fresh;
 mod numbers;
 mod prometheus;
 mod reload;
+mod rules;
 mod sample;
 mod server;

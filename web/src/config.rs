@@ -315,7 +315,7 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
         if let Some(repo) = &service.repo {
             service.repo = Some(repo_name(repo).ok_or_else(|| {
                 ConfigError::Invalid(format!(
-                    "service `{}`: repo = `{repo}` must be `host/path`, as `gitlab.acme.io/shop/checkout`",
+                    "service `{}`: repo = `{repo}` must be `host/path`, as `git.acme.io/shop/checkout`",
                     service.name
                 ))
             })?);
