@@ -321,6 +321,15 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
             })?);
         }
     }
+    for service in &services {
+        let means = |alias: &String| {
+            services.iter().find(|other| other.name == *alias || (other.name != service.name && other.aliases.contains(alias)))
+        };
+        if let Some((alias, other)) = service.aliases.iter().find_map(|alias| Some((alias, means(alias)?))) {
+            let (name, other) = (&service.name, &other.name);
+            return invalid(format!("service `{name}`: the alias `{alias}` also means the service `{other}`; it can mean one only"));
+        }
+    }
     for team in file.team {
         for name in team.services {
             match services.iter_mut().find(|service| service.name == name) {
@@ -399,6 +408,8 @@ mod tests {
     #[test]
     fn slips_and_dangers_are_errors() {
         assert!(config("[server]\nlissten = \"a\"").is_err_and(|text| text.contains("lissten") && text.contains("did you mean `listen`")));
+        let renamed = "[[service]]\nname = \"cart\"\naliases = [\"basket\"]\n[[service]]\nname = \"basket\"\n";
+        assert!(config(renamed).is_err_and(|text| text.contains("`basket`") && text.contains("one only")));
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlb\"").is_err_and(|text| text.contains("did you mean `gitlab`")));
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlab\"\nsecret_file = \"empty\"").is_err_and(|text| text.contains("empty")));
         assert!(config("[display]\ntz = \"Mars\"").is_err());

@@ -20,7 +20,7 @@ pub fn cluster_bootstrap(clusters: &[Vec<f64>]) -> [[f64; 2]; 2] {
     let mut draw = || {
         // Knuth's generator. Only its high bits are good: the number of clusters scales them, a remainder would look at the low ones.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 33) * clusters.len() as u64 >> 31) as usize
+        (((state >> 33) * clusters.len() as u64) >> 31) as usize
     };
     let mut medians = Vec::new();
     for _ in 0..2000 {
