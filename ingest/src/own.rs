@@ -117,6 +117,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_there_and_has_an_end() {
+        assert_eq!(error("{\"repo\":\"\",\"sha\":\"ab\"}"), "line 1: `repo` has 0 bytes; a name has 1 to 1024");
+        assert_eq!(
+            error(&format!("{{\"repo\":\"{}\",\"sha\":\"ab\"}}", "r".repeat(1025))),
+            "line 1: `repo` has 1025 bytes; a name has 1 to 1024"
+        );
+        let longest = format!("{{\"repo\":\"{}\",\"sha\":\"ab\"}}", "r".repeat(1024));
+        assert!(rows(Table::Commit, longest.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn one_object_or_lines_of_them() {
         assert_eq!(rows(Table::Commit, b"{\"repo\":\"h/a\",\n \"sha\":\"AB\"}").expect("an object").len(), 1);
         assert_eq!(rows(Table::Commit, b"{\"repo\":\"h/a\",\"sha\":\"ab\"}\n{\"repo\":\"h/a\",\"sha\":\"ac\"}\n").expect("lines").len(), 2);

@@ -75,17 +75,19 @@ pub struct Question {
     /// Any of the values; an empty map filters nothing.
     pub filters: BTreeMap<Dimension, Vec<String>>,
     pub tiers: Tiers,
-    pub intervals: Intervals,
+    pub extent: Extent,
 }
 
-/// Where an answer has intervals: some of them cost.
+/// How much an answer tells beside its values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Intervals {
-    /// Where it has few points.
+pub enum Extent {
+    /// The way to each value's explanation, and intervals where there are few points.
     #[default]
-    Few,
-    Always,
-    Never,
+    Usual,
+    /// Intervals everywhere, whatever they cost.
+    Full,
+    /// Nothing: for surfaces that show values alone.
+    Values,
 }
 
 /// Points beyond which intervals are left out unless asked for.
@@ -107,7 +109,7 @@ impl Question {
             by: Vec::new(),
             filters: BTreeMap::new(),
             tiers: Tiers::Default,
-            intervals: Intervals::default(),
+            extent: Extent::default(),
         }
     }
 
@@ -132,8 +134,8 @@ impl Question {
                     question.tiers =
                         Tiers::One(Tier::parse(value).ok_or_else(|| bad("all, production, staging, testing, development or other"))?)
                 }
-                "ci" if value == "1" => question.intervals = Intervals::Always,
-                "ci" if value == "0" => question.intervals = Intervals::Few,
+                "ci" if value == "1" => question.extent = Extent::Full,
+                "ci" if value == "0" => question.extent = Extent::Usual,
                 "ci" => return Err(bad("0 or 1")),
                 "by" => {
                     for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -184,8 +186,19 @@ fn dimension(metric: &Metric, name: &str, word: &str) -> Result<Dimension, Query
     })
 }
 
+/// Whether a moment can be written: years have four digits.
+pub fn is_writable(at: Time) -> bool {
+    const YEAR_1: Time = Time::from_seconds(-62_135_596_800);
+    const YEAR_10000: Time = Time::from_seconds(253_402_300_800);
+    (YEAR_1..YEAR_10000).contains(&at)
+}
+
 /// RFC 3339, a date, epoch milliseconds, `now` or `now-30d`.
 pub fn time(text: &str, now: Time) -> Option<Time> {
+    any_time(text, now).filter(|at| is_writable(*at))
+}
+
+fn any_time(text: &str, now: Time) -> Option<Time> {
     if let Some(rest) = text.strip_prefix("now") {
         return match rest.strip_prefix('-') {
             Some(back) => crate::definitions::seconds(back).map(|seconds| now.plus_seconds(-seconds)),
@@ -230,7 +243,9 @@ mod tests {
         ] {
             assert_eq!(time(text, now).expect(text).to_string(), rfc3339);
         }
-        assert_eq!(time("tomorrow", now), None);
+        for text in ["tomorrow", "99999999999999999", "-9223372036854775", "now-9999999d"] {
+            assert_eq!(time(text, now), None, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::QueryError;
 use crate::explain::PointId;
 use crate::facts::Facts;
 use crate::metric::{Metric, metric};
-use crate::question::{INTERVAL_POINTS, Intervals, MAX_BUCKETS, Question};
+use crate::question::{Extent, INTERVAL_POINTS, MAX_BUCKETS, Question};
 use crate::scope::{Series, bucket_batch, scope};
 use crate::statement::{Relations, execute};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -19,20 +19,21 @@ pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Resul
     let metric = metric(question.metric)?;
     let buckets = buckets_of(question)?;
     let scope = scope(metric, question, &buckets, facts)?;
-    let with_intervals = match question.intervals {
-        Intervals::Always => true,
-        Intervals::Few => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
-        Intervals::Never => false,
+    let with_intervals = match question.extent {
+        Extent::Full => true,
+        Extent::Usual => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
+        Extent::Values => false,
     };
     let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question.as_of, with_intervals)? };
     let rows = execute(metric, relations).await?;
     let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
     let definition = facts.definitions.hash();
-    for (answer, of) in series.iter_mut().zip(&scope.series) {
-        let labels: Vec<String> = of.labels.iter().map(|(_, value)| value.clone()).collect();
-        for (point, bucket) in answer.points.iter_mut().zip(&buckets) {
-            let id = PointId::of(question, labels.clone(), point, bucket.start, &definition, facts.data_as_of);
-            point.explain = Some(["/api/v1/explain/", &id.to_text()].concat());
+    if question.extent != Extent::Values {
+        for (answer, of) in series.iter_mut().zip(&scope.series) {
+            let labels: Vec<String> = of.labels.iter().map(|(_, value)| value.clone()).collect();
+            for (point, bucket) in answer.points.iter_mut().zip(&buckets) {
+                point.explain = Some(PointId::of(question, labels.clone(), point, bucket.start, &definition, facts.data_as_of).address());
+            }
         }
     }
     Ok(Answer {

@@ -237,15 +237,17 @@ fn gitlab_run(truth: &mut Truth, service: &Service, world: &World, run: &Run, en
             "result": last.map_or("in_progress", |attempt| word(pipeline_outcome(attempt.outcome))), "kind": "ci", "source": "gitlab",
         }),
     );
-    let mut jobs: BTreeMap<i64, (&Job, bool)> = BTreeMap::new();
-    for attempt in run.attempts.iter().filter(|attempt| attempt.finished || attempt.started) {
+    // What is not tried again keeps its id; what is, is a job of its own, of the try in which it first stands.
+    let mut jobs: BTreeMap<i64, (&Job, usize, bool)> = BTreeMap::new();
+    for (place, attempt) in run.attempts.iter().enumerate().filter(|(_, attempt)| attempt.finished || attempt.started) {
         for job in &attempt.jobs {
             let done = attempt.finished || job.ran.is_some_and(|(_, to)| to <= end);
-            jobs.insert(job.id, (job, done));
+            let number = jobs.get(&job.id).map_or(place + 1, |(_, number, _)| *number);
+            jobs.insert(job.id, (job, number, done));
         }
     }
-    for (job, done) in jobs.values() {
-        job_row(truth, run, 1, job, *done, service);
+    for (job, number, done) in jobs.values() {
+        job_row(truth, run, *number, job, *done, service);
     }
 }
 

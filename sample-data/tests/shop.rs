@@ -224,3 +224,22 @@ fn the_truth_is_written_as_tables() {
         assert_eq!(text.lines().count(), TRUTH.rows(table).len(), "{table}");
     }
 }
+
+#[test]
+fn what_lies_later_is_not_told() {
+    let until: DateTime<Utc> = "2025-03-01T00:00:00Z".parse().expect("a time");
+    let shop = Shop::generate(1, 0);
+    let earlier = shop.deliveries().filter(|delivery| delivery.at < until).count();
+    let shop = shop.told_until(until);
+    assert_eq!(shop.deliveries().len(), earlier);
+    assert!(earlier > 10_000 && shop.deliveries().all(|delivery| delivery.at < until));
+    let folder = Folder::new("until");
+    shop.write_git(&folder.0).expect("repositories are written");
+    let git = gix::open(folder.0.join("gitlab.shop.example/payments/checkout.git")).expect("a repository");
+    let commits: Vec<_> =
+        git.head_commit().expect("a tip").ancestors().all().expect("a history").map(|commit| commit.expect("a commit")).collect();
+    let times: Vec<i64> = commits.iter().map(|commit| commit.object().expect("an object").time().expect("a time").seconds).collect();
+    assert!(times.len() > 50 && times.iter().all(|at| *at < until.timestamp()), "{} commits", times.len());
+    // A day before the end the tip is not old.
+    assert!(times[0] > until.timestamp() - 14 * 86_400);
+}

@@ -44,4 +44,10 @@ async fn the_pages_open_in_a_browser_without_a_complaint() {
         assert!(complaints.is_empty(), "{path}: {complaints}");
     }
     server.stop();
+    // The control: a page that breaks its own policy is heard.
+    let broken = folder.path().join("broken.html");
+    let policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"script-src 'none'\"><script>document.title = 1</script>";
+    std::fs::write(&broken, policy).expect("a file");
+    let (_, complaints) = open(&folder.path().join("profile"), &format!("file://{}", broken.display()));
+    assert!(complaints.contains("Content Security Policy"), "a broken policy was not heard: `{complaints}`");
 }

@@ -1,27 +1,11 @@
 //! What the oracle answers about the sample shop, from what its generator knows: `sample-data/expected/*.csv`.
 
 use chrono::{DateTime, Utc};
-use flowgauge_oracle::{Bucket, Question, World, answer};
+use flowgauge_oracle::{Bucket, METRICS, Question, World, answer};
 use flowgauge_sample_data::Shop;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
-
-const METRICS: [&str; 13] = [
-    "deployment_frequency",
-    "lead_time",
-    "change_fail_rate",
-    "recovery_time",
-    "rework_rate",
-    "mttr",
-    "deployment_success_rate",
-    "drift_ratio",
-    "drift_episodes",
-    "drift_duration",
-    "pipeline_success_rate",
-    "pipeline_duration",
-    "pipeline_queue_time",
-];
 
 /// The files: name, first instant of the window, buckets. Every window ends with the shop, which is also the moment of asking.
 pub const FILES: [(&str, &str, Bucket); 2] =

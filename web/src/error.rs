@@ -12,6 +12,8 @@ pub enum AppError {
     BadRequest(String),
     #[error("sign in, or send a token as `Authorization: Bearer …`")]
     Unauthorised,
+    #[error("a page of another site sent this: send it from a page of this server, or with `Authorization: Bearer TOKEN`")]
+    Foreign,
     /// Alike for an unknown source and a bad signature.
     #[error("this delivery is not taken: check the hook's address, the source's name in it, and its secret")]
     Unverified,
@@ -43,7 +45,7 @@ impl AppError {
         match self {
             AppError::BadRequest(_) => StatusCode::BAD_REQUEST,
             AppError::Unauthorised | AppError::Unverified => StatusCode::UNAUTHORIZED,
-            AppError::Forbidden => StatusCode::FORBIDDEN,
+            AppError::Forbidden | AppError::Foreign => StatusCode::FORBIDDEN,
             AppError::NotFound(_) => StatusCode::NOT_FOUND,
             AppError::Conflict(_) | AppError::Ambiguous { .. } => StatusCode::CONFLICT,
             AppError::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

@@ -163,6 +163,7 @@ table! {
         is_default_branch: may bool = "whether that is the repository's default branch",
         result: may Outcome = "how it ended, or how far it is",
         seen_at: may Time = "its earliest moment",
+        retried_at: may Time = "when it, or a job of it, was first tried again",
         started_at: may Time = "start",
         finished_at: may Time = "end",
         queue_seconds: may f64 = "from ready to run to its start",

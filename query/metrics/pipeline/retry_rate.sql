@@ -1,9 +1,10 @@
--- Share of ended pipeline runs that took more than one attempt.
+-- Share of ended pipeline runs that were tried again, whole or a job of them.
 -- Grain: one row per series and bucket. Unit: 1. Reads: scope (run, series), buckets.
 with runs as (
-    select series, bucket, count(*) filter (where id > 1) as retried, count(*) as total
-    from scope where what = 'run'
-    group by series, bucket
+    select r.series, r.bucket, count(*) filter (where r.since <= q.as_of) as retried, count(*) as total
+    from scope r cross join (select max(as_of) as as_of from buckets) q
+    where r.what = 'run'
+    group by r.series, r.bucket
 )
 select s.series, b.bucket,
     ratio(r.retried, r.total) as value,

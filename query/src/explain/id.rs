@@ -5,7 +5,7 @@ use crate::answer::Point;
 use crate::buckets::Bucketing;
 use crate::error::QueryError;
 use crate::metric::metric;
-use crate::question::{Dimension, Intervals, Question, Tiers};
+use crate::question::{Dimension, Extent, Question, Tiers, is_writable};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Weekday;
@@ -90,6 +90,11 @@ impl PointId {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&written).unwrap_or_default())
     }
 
+    /// Where the API explains it.
+    pub fn address(&self) -> String {
+        ["/api/v1/explain/", &self.to_text()].concat()
+    }
+
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         Self::read(text).ok_or_else(|| QueryError::BadParameter {
             name: "id".into(),
@@ -118,13 +123,15 @@ impl PointId {
                 Some("all") => Tiers::All,
                 Some(name) => Tiers::One(Tier::parse(name)?),
             },
-            intervals: Intervals::Always,
+            extent: Extent::Full,
         };
         let value = match written.x {
             Some(bits) => Some(f64::from_bits(u64::from_str_radix(&bits, 16).ok()?)),
             None => None,
         };
-        (question.from < question.to && question.by.len() == written.l.len()).then_some(PointId {
+        let moments = written.w.iter().chain([&written.s]).chain(&written.v);
+        let is_plain = moments.copied().map(Time::from_micros).all(is_writable);
+        (is_plain && question.from < question.to && question.by.len() == written.l.len()).then_some(PointId {
             question,
             labels: written.l,
             start: Time::from_micros(written.s),
@@ -161,6 +168,19 @@ mod tests {
             let text = id.to_text();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
             assert_eq!(PointId::parse(&text).expect("an id"), id);
+        }
+    }
+
+    #[test]
+    fn moments_that_nobody_can_write_are_no_id() {
+        for far in [Time::MIN, Time::MAX] {
+            for id in [
+                PointId { start: far, ..id() },
+                PointId { data_as_of: Some(far), ..id() },
+                PointId { question: Question { as_of: far, ..id().question }, ..id() },
+            ] {
+                assert!(PointId::parse(&id.to_text()).is_err());
+            }
         }
     }
 

@@ -122,7 +122,7 @@ pub async fn recompute(id: &PointId, facts: &Facts) -> Result<Recomputed, QueryE
     let mut answered = run::collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, true);
     let series = answered.swap_remove(number);
     let mut point = series.points.into_iter().next().ok_or_else(gone)?;
-    point.explain = Some(["/api/v1/explain/", &id.to_text()].concat());
+    point.explain = Some(id.address());
     Ok(Recomputed { metric, relations, subjects, labels: series.labels, point })
 }
 

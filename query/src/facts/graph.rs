@@ -2,7 +2,7 @@
 
 use super::entity;
 use crate::entities::Entities;
-use flowgauge_lake::model::{Change, Commit, Push, Table, Time};
+use flowgauge_lake::model::{Change, Commit, Push, Review, Table, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A commit's place in `Repo::nodes`.
@@ -41,6 +41,18 @@ pub struct RepoChange {
     pub commits: Vec<Node>,
 }
 
+/// The first review by somebody else who is no bot.
+fn first_review(change: &Change, reviews: &[Review]) -> Option<Time> {
+    let by_another = |review: &&Review| review.actor_is_bot != Some(true) && (review.actor.is_none() || review.actor != change.author);
+    reviews.iter().filter(by_another).filter_map(|review| review.submitted_at).min()
+}
+
+/// The last approval before the merge.
+fn last_approval(change: &Change, reviews: &[Review]) -> Option<Time> {
+    let approvals = reviews.iter().filter(|review| review.state.as_deref() == Some("approved")).filter_map(|review| review.submitted_at);
+    approvals.filter(|at| change.merged_at.is_none_or(|merged| *at <= merged)).max()
+}
+
 /// Commits, pushes and changes of one repository.
 #[derive(Debug, Default)]
 pub struct Repo {
@@ -66,9 +78,15 @@ impl Repo {
             entities.with_first(Table::Change, name).map(|(_, stored)| entity::<Change>(stored.cells())).collect();
         changes.sort_by(|a, b| (a.merged_at, &a.change_id).cmp(&(b.merged_at, &b.change_id)));
         let branches = repo.commits_by_branch(&pushes);
+        let mut reviews: HashMap<String, Vec<Review>> = HashMap::new();
+        for (_, stored) in entities.with_first(Table::Review, name) {
+            let review = entity::<Review>(stored.cells());
+            reviews.entry(review.change_id.clone()).or_default().push(review);
+        }
         let mut merged_before: HashMap<String, Time> = HashMap::new();
         for change in changes {
-            repo.add_change(change, &branches, &mut merged_before);
+            let reviews = reviews.remove(&change.change_id).unwrap_or_default();
+            repo.add_change(change, &reviews, &branches, &mut merged_before);
         }
         repo
     }
@@ -106,7 +124,7 @@ impl Repo {
         self.nodes[after as usize].pushes.push((before, commits));
     }
 
-    fn add_change(&mut self, change: Change, branches: &BranchCommits, merged_before: &mut HashMap<String, Time>) {
+    fn add_change(&mut self, change: Change, reviews: &[Review], branches: &BranchCommits, merged_before: &mut HashMap<String, Time>) {
         let commits = change.commit_shas.clone().unwrap_or_else(|| {
             let branch = change.source_branch.as_deref().unwrap_or_default();
             let after = merged_before.get(branch).copied().unwrap_or(Time::MIN);
@@ -119,6 +137,8 @@ impl Repo {
         }
         let is_hotfix = change.labels.iter().flatten().any(|label| label.eq_ignore_ascii_case("hotfix"))
             || change.source_branch.as_deref().is_some_and(|branch| branch.starts_with("hotfix/") || branch.starts_with("hotfix-"));
+        let first_review_at = change.first_review_at.or_else(|| first_review(&change, reviews));
+        let approved_at = change.approved_at.or_else(|| last_approval(&change, reviews));
         let index = self.changes.len();
         let merge = change.merge_sha.as_deref().map(|sha| self.node(sha));
         let mut seen = BTreeSet::new();
@@ -137,8 +157,8 @@ impl Repo {
             change_id: change.change_id,
             title: change.title,
             ready_at: change.ready_at.or(change.opened_at),
-            first_review_at: change.first_review_at,
-            approved_at: change.approved_at,
+            first_review_at,
+            approved_at,
             merged_at: change.merged_at,
             size: change.additions.zip(change.deletions).map(|(added, deleted)| added + deleted),
             is_hotfix,

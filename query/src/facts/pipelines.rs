@@ -10,6 +10,7 @@ pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> 
     let started_at = run.started_at.or_else(|| first_start(&run, source, entities));
     let queue_seconds = ready_at.zip(started_at).map(|(ready, started)| started.seconds_since(ready));
     let measured = started_at.zip(run.finished_at).map(|(started, finished)| finished.seconds_since(started));
+    let retried_at = if run.attempt > 1 { seen_at } else { first_retry(&run, source, entities) };
     let active_seconds = active_seconds(&run, source, entities);
     PipelineFact {
         source: source.as_str().to_owned(),
@@ -19,6 +20,7 @@ pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> 
         is_default_branch: run.is_default_branch,
         result: run.result,
         seen_at,
+        retried_at,
         started_at,
         finished_at: run.finished_at.filter(|_| run.result.is_some_and(Outcome::is_ended)),
         queue_seconds,
@@ -31,17 +33,23 @@ pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> 
 
 /// Where a run does not say when it began, the first of its jobs does.
 fn first_start(run: &PipelineRun, source: &Source, entities: &Entities) -> Option<Time> {
-    let jobs = entities.with_first(Table::Job, &run.run_id).filter(|(_, stored)| stored.source() == source);
-    let jobs = jobs.map(|(_, stored)| super::entity::<Job>(stored.cells()));
-    jobs.filter(|job| job.attempt == run.attempt).filter_map(|job| job.started_at).min()
+    jobs(run, source, entities).filter(|job| job.attempt == run.attempt).filter_map(|job| job.started_at).min()
+}
+
+/// When a job was first tried again: some sources count attempts of jobs, and none of the run.
+fn first_retry(run: &PipelineRun, source: &Source, entities: &Entities) -> Option<Time> {
+    let again = jobs(run, source, entities).filter(|job| job.attempt > 1);
+    again.flat_map(|job| [job.created_at, job.queued_at, job.started_at, job.finished_at]).flatten().min()
+}
+
+fn jobs(run: &PipelineRun, source: &Source, entities: &Entities) -> impl Iterator<Item = Job> {
+    let of_run = entities.with_first(Table::Job, &run.run_id).filter(move |(_, stored)| stored.source() == source);
+    of_run.map(|(_, stored)| super::entity::<Job>(stored.cells()))
 }
 
 /// The time in which at least one job of the attempt ran.
 fn active_seconds(run: &PipelineRun, source: &Source, entities: &Entities) -> Option<f64> {
-    let mut spans: Vec<(Time, Time)> = entities
-        .with_first(Table::Job, &run.run_id)
-        .filter(|(_, stored)| stored.source() == source)
-        .map(|(_, stored)| super::entity::<Job>(stored.cells()))
+    let mut spans: Vec<(Time, Time)> = jobs(run, source, entities)
         .filter_map(|job| job.started_at.zip(job.finished_at).filter(|(from, to)| to >= from))
         // Jobs of an earlier attempt ended before this one began.
         .filter(|(_, to)| run.started_at.is_none_or(|started| *to >= started))

@@ -41,8 +41,8 @@ impl<'a> Builder<'a> {
                         let row = ScopeRow {
                             what: "run",
                             bucket: Some(bucket),
-                            id: Some(run.attempt),
                             at: Some(at),
+                            since: run.retried_at,
                             outcome: run.result.map(Outcome::as_str),
                             seconds: run.duration_seconds,
                             ..ScopeRow::default()

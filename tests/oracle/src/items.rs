@@ -293,8 +293,7 @@ fn pipeline_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
         let what = match (q.metric.as_str(), a.result.as_str()) {
             ("pipeline_queue_time", _) => measured(a.queue(at)),
             ("pipeline_duration", "success") => measured(a.duration()),
-            // Rule 57.
-            ("retry_rate", _) => What::Outcome(a.attempt > 1),
+            ("retry_rate", _) => What::Outcome(a.is_retried),
             ("pipeline_success_rate", "success") => What::Outcome(true),
             ("pipeline_success_rate", "failure" | "error" | "timeout") => What::Outcome(false),
             ("pipeline_success_rate", "cancellation") => What::Excluded("cancellation"),

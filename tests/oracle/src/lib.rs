@@ -22,6 +22,6 @@ mod verdicts;
 mod world;
 
 pub use answer::answer;
-pub use question::{Bucket, Question};
+pub use question::{Bucket, METRICS, Question};
 pub use row::Row;
 pub use world::World;

@@ -1,6 +1,6 @@
 //! Pipelines (section 1.9, rules 50 and 51).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::row::{Row, number, source, text, time};
 use crate::time::{Time, seconds};
@@ -13,6 +13,8 @@ pub struct Attempt {
     pub result: String,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,
+    /// Rule 57 and its reading: it, or a job of it, was tried again.
+    pub is_retried: bool,
     pub is_default_branch: bool,
     branch: Option<String>,
     created_at: Option<Time>,
@@ -35,6 +37,14 @@ pub fn attempts(rows: &[Row], jobs: &[Row], as_of: Time) -> Vec<Attempt> {
     for a in all.iter_mut().filter(|a| a.started_at.is_none()) {
         a.started_at = first_start.get(&(a.run.0.clone(), a.run.2.clone(), a.attempt)).copied();
     }
+    let again: BTreeSet<(String, String)> = jobs
+        .iter()
+        .filter(|job| number_of(job) > 1 && moments(job).min().is_some_and(|t| t <= as_of))
+        .map(|job| (source(job), text(job, "run_id").unwrap_or_default()))
+        .collect();
+    for a in &mut all {
+        a.is_retried |= again.contains(&(a.run.0.clone(), a.run.2.clone()));
+    }
     // Rule 50: the final attempt is the greatest of its run.
     let mut last: BTreeMap<(String, String, String), i64> = BTreeMap::new();
     for a in &all {
@@ -48,8 +58,11 @@ pub fn attempts(rows: &[Row], jobs: &[Row], as_of: Time) -> Vec<Attempt> {
 }
 
 pub fn exists(row: &Row, as_of: Time) -> bool {
-    let earliest = ["created_at", "queued_at", "started_at", "finished_at"].iter().filter_map(|c| time(row, c)).min();
-    earliest.is_none_or(|t| t <= as_of)
+    moments(row).min().is_none_or(|t| t <= as_of)
+}
+
+fn moments(row: &Row) -> impl Iterator<Item = Time> + '_ {
+    ["created_at", "queued_at", "started_at", "finished_at"].into_iter().filter_map(|c| time(row, c))
 }
 
 fn number_of(row: &Row) -> i64 {
@@ -66,6 +79,7 @@ fn read(row: &Row, as_of: Time) -> Attempt {
         result: if later { "in_progress".into() } else { text(row, "result").unwrap_or_default() },
         started_at: time(row, "started_at"),
         finished_at: if later { None } else { finished_at },
+        is_retried: number_of(row) > 1,
         is_default_branch: row.get("is_default_branch").and_then(|v| v.as_bool()) == Some(true),
         branch: text(row, "branch"),
         created_at: time(row, "created_at"),

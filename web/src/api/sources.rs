@@ -8,7 +8,10 @@ use crate::auth::Reader;
 use crate::counters::Refusal;
 use crate::error::AppError;
 use crate::rows::json_rows;
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, StringArray};
+use arrow::compute::kernels::cmp::eq;
+use arrow::compute::{SortOptions, concat_batches, filter_record_batch, sort_to_indices, take_record_batch};
+use arrow::error::ArrowError;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -62,13 +65,23 @@ async fn one_of(
 
 /// The last raw events of a source, the newest first: those of the day of its last delivery and of the day before.
 async fn latest(app: &App, name: &str, last: Time) -> Result<Vec<Value>, AppError> {
+    let failed = |error: ArrowError| AppError::Internal(error.to_string());
     let columns = ["event_id", "source", "kind", "received_at"].map(str::to_owned).to_vec();
     let scan = RawScan { columns: Some(columns), from: Some(last.plus_seconds(-86_400)), to: None };
-    let batches: Vec<RecordBatch> = app.lake().raw_batches(&app.tenant(), scan).await?.try_collect().await?;
-    let rows = json_rows(&batches).map_err(|error| AppError::Internal(error.to_string()))?;
-    let mut rows: Vec<Value> = rows.as_array().into_iter().flatten().filter(|row| row["source"] == name).cloned().collect();
-    rows.sort_by(|a, b| b["received_at"].as_str().cmp(&a["received_at"].as_str()));
-    rows.truncate(LATEST);
+    let mut batches = app.lake().raw_batches(&app.tenant(), scan).await?;
+    let mut newest: Option<RecordBatch> = None;
+    while let Some(batch) = batches.try_next().await? {
+        let source = batch.column_by_name("source").ok_or_else(|| AppError::Internal("raw events have no source".to_owned()))?;
+        let own = filter_record_batch(&batch, &eq(source, &StringArray::new_scalar(name)).map_err(failed)?).map_err(failed)?;
+        let known = newest.iter().chain([&own]);
+        let all = concat_batches(&own.schema(), known).map_err(failed)?;
+        let newest_first = SortOptions { descending: true, nulls_first: false };
+        let received_at = all.column_by_name("received_at").ok_or_else(|| AppError::Internal("raw events have no time".to_owned()))?;
+        let order = sort_to_indices(received_at, Some(newest_first), Some(LATEST)).map_err(failed)?;
+        newest = Some(take_record_batch(&all, &order).map_err(failed)?);
+    }
+    let rows = json_rows(&newest.into_iter().collect::<Vec<_>>()).map_err(failed)?;
+    let mut rows = rows.as_array().cloned().unwrap_or_default();
     for row in &mut rows {
         row["href"] = format!("/api/v1/raw/{}", row["event_id"].as_str().unwrap_or_default()).into();
     }

@@ -5,7 +5,7 @@ use flowgauge_lake::model::Time;
 use flowgauge_query::answer::Point;
 use flowgauge_query::facts::Facts;
 use flowgauge_query::metric::{self, Family, Metric};
-use flowgauge_query::question::{Dimension, Display, Intervals, Question};
+use flowgauge_query::question::{Dimension, Display, Extent, Question};
 use std::borrow::Cow;
 
 const WINDOWS: [(&str, i64); 3] = [("7d", 7), ("30d", 30), ("90d", 90)];
@@ -17,7 +17,7 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
         for (window, days) in WINDOWS {
             let mut question = Question::new(metric.id, now, Display::default());
             question.from = now.plus_seconds(-days * 86_400);
-            question.intervals = Intervals::Never;
+            question.extent = Extent::Values;
             question.by = LABELS.into_iter().filter(|label| metric.family.dimensions().contains(label)).collect();
             // Not through the engine's cache: a window that ends now is never asked for again.
             match flowgauge_query::run(&question, facts, now).await {
@@ -60,6 +60,8 @@ pub fn name(metric: &Metric) -> Cow<'static, str> {
         "lead_time" => "dora_lead_time_quantile_seconds".into(),
         "recovery_time" => "dora_recovery_time_quantile_seconds".into(),
         "change_fail_rate" => "dora_change_failure_ratio".into(),
+        // `_count` is taken: histograms and summaries end so.
+        "change_size" => "dora_change_size_lines".into(),
         id => format!("dora_{id}_{suffix}").into(),
     }
 }
@@ -70,7 +72,7 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
     let name = name(metric);
     let help = help(metric);
     match metric.unit {
-        "s" => {
+        unit if unit == "s" || !point.quantiles.is_empty() => {
             let median = [("p50".to_owned(), value)];
             let quantiles: Vec<(&String, &f64)> = if point.quantiles.is_empty() {
                 median.iter().map(|(stat, value)| (stat, value)).collect()

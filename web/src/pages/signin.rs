@@ -12,7 +12,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -63,7 +63,7 @@ fn led_back(next: &str) -> &str {
 }
 
 pub async fn sign_in(State(app): State<App>, parts: Parts, Form(given): Form<Given>) -> Response {
-    if !is_own_form(&app.config(), &parts.headers) {
+    if !auth::is_own(&app.config(), &parts.headers) {
         return foreign(&Visit::of_anybody(&parts));
     }
     let token = given.token.trim();
@@ -74,7 +74,7 @@ pub async fn sign_in(State(app): State<App>, parts: Parts, Form(given): Form<Giv
 }
 
 pub async fn sign_out(State(app): State<App>, parts: Parts) -> Response {
-    if !is_own_form(&app.config(), &parts.headers) {
+    if !auth::is_own(&app.config(), &parts.headers) {
         return foreign(&Visit::of_anybody(&parts));
     }
     with_cookie(&app.config(), "/signin", "", 0)
@@ -94,47 +94,9 @@ fn with_cookie(config: &Config, next: &str, value: &str, seconds: u64) -> Respon
     response
 }
 
-/// Whether a form was sent by a page of this server. Browsers say where a form comes from; whoever is no browser has no cookies
-/// that another site could use.
-fn is_own_form(config: &Config, headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return site == "same-origin";
-    }
-    let Some(origin) = text("origin") else { return true };
-    let same_as = |own: &str| url::Url::parse(own).is_ok_and(|own| own.origin().ascii_serialization() == origin);
-    let of_host = text("host").is_some_and(|host| origin.split_once("://").is_some_and(|(_, authority)| authority == host));
-    of_host || config.public_url.as_deref().is_some_and(same_as)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn only_own_forms_are_taken() {
-        let config = Config::load(&Overrides::default()).expect("defaults");
-        for own in [
-            &[("sec-fetch-site", "same-origin")][..],
-            &[("origin", "http://localhost:8080"), ("host", "localhost:8080")],
-            &[("host", "localhost:8080")],
-        ] {
-            assert!(is_own_form(&config, &headers(own)), "{own:?}");
-        }
-        for foreign in [
-            &[("sec-fetch-site", "cross-site"), ("origin", "http://localhost:8080"), ("host", "localhost:8080")][..],
-            &[("sec-fetch-site", "same-site")],
-            &[("origin", "http://evil.example"), ("host", "localhost:8080")],
-            &[("origin", "null"), ("host", "localhost:8080")],
-        ] {
-            assert!(!is_own_form(&config, &headers(foreign)), "{foreign:?}");
-        }
-    }
 
     #[test]
     fn a_sign_in_leads_to_our_own_pages() {

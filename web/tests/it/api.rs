@@ -86,6 +86,7 @@ async fn what_is_not_known_is_named() {
         ("/api/v1/metrics/lead_time/more", 404, "/openapi.json"),
         ("/api/v1/raw/zz", 404, "32 hex digits"),
         ("/api/v1/raw/00000000000000000000000000000000", 404, "no event"),
+        ("/api/v1/explain/abc", 400, "what stands as `explain` beside a value"),
         ("/api/v1/sql", 405, "GET"),
     ] {
         let detail = server.problem(address, status).await;
@@ -267,4 +268,112 @@ async fn probes() {
     let server = Server::start().await;
     assert_eq!(server.json("/healthz").await["status"], "ok");
     assert_eq!(server.json("/readyz").await, json!({"ready": true, "checks": {"journal": "ok", "facts": "ok"}}));
+}
+
+#[tokio::test]
+async fn a_value_opens_down_to_the_bytes() {
+    let (server, _) = Server::with_shop().await;
+    let answer = server.json("/api/v1/metrics/change_fail_rate?by=service&from=now-30d").await;
+    let point = &answer["series"][0]["points"][0];
+    let address = point["explain"].as_str().expect("an address");
+    let explanation = server.json(address).await;
+    assert_eq!((&explanation["point"]["value"], &explanation["then"]["value"]), (&point["value"], &point["value"]));
+    assert_eq!((&explanation["is_same"], &explanation["labels"]), (&json!(true), &json!({"service": "checkout"})));
+    assert!(explanation["sql"].as_str().unwrap().contains("from scope"));
+    let rows = explanation["rows"].as_array().unwrap();
+    let of = |what: &str| rows.iter().filter(|row| row["row"]["what"] == what).count() as i64;
+    assert_eq!(Some(of("deployment")), point["n"].as_i64());
+    let failure = rows.iter().find(|row| row["row"]["what"] == "failure").expect("a failure");
+    assert_eq!((&failure["about"][0]["key"], &failure["about"][1]["key"]), (&json!(["d10"]), &json!(["i1"])));
+    let raw = failure["about"][1]["raw_events"][0].as_str().expect("a raw event");
+    assert!(server.json(&format!("/api/v1/raw/{raw}")).await["body"].as_str().unwrap().contains("\"i1\""));
+
+    // Page by page the same rows.
+    let first = server.json(&format!("{address}?limit=5")).await;
+    assert_eq!((first["rows"].as_array().unwrap().len(), &first["next_offset"]), (5, &json!(5)));
+    let second = server.json(&format!("{address}?limit=1000&offset=5")).await;
+    assert_eq!((second["rows"].as_array().unwrap().len() + 5, &second["next_offset"]), (rows.len(), &Value::Null));
+
+    // Something new comes in: what was answered then and what is true now stand side by side.
+    let verdict = json!({"verdict_id": "v", "deployment_id": "d10", "failed": false, "decided_at": "2020-01-01T00:00:00Z"});
+    server.rows("verdicts", &[verdict]).await;
+    let later = server.json(address).await;
+    assert_eq!((&later["is_same"], &later["then"]["value"]), (&json!(false), &point["value"]));
+    assert!(later["point"]["value"].as_f64() < point["value"].as_f64());
+    assert_eq!(server.json("/api/v1/deployments/d10").await["verdicts"][0]["verdict_id"], "v");
+}
+
+#[tokio::test]
+async fn one_source_shows_what_it_sent() {
+    let (server, _) = Server::with_shop().await;
+    let sent =
+        server.rows("measurements", &[json!({"measurement_id": "m", "name": "p99", "value": 1.5, "at": "2026-01-01T00:00:00Z"})]).await;
+    let source = server.json("/api/v1/sources/import").await;
+    assert_eq!((&source["data"]["name"], &source["raw_events"][0]["event_id"]), (&json!("import"), &json!(sent)));
+    assert!(server.problem("/api/v1/sources/imprt", 404).await.contains("did you mean `import`?"));
+    let href = source["raw_events"][0]["href"].as_str().expect("an address");
+    assert_eq!(server.json(href).await["source"], "import");
+    assert_eq!(source["raw_events"].as_array().unwrap().len() as u64, source["data"]["total"].as_u64().unwrap());
+}
+
+/// A cookie comes along for whatever page a browser shows; a bearer's token does not.
+#[tokio::test]
+async fn rows_from_a_page_of_another_site_are_refused() {
+    let config = "[server]\npublic_url = \"https://flow.example\"\n[[reader]]\nname = \"w\"\ntoken_file = \"token\"\nscope = \"write\"\n";
+    let server = Server::with(config, &[("token", "secret-of-the-writer")]).await;
+    let post = async |headers: &[(&str, &str)]| {
+        let mut request = Request::post("/v1/events/measurements").header("host", "127.0.0.1:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let row = json!({"measurement_id": "m", "name": "p99", "value": 1.5, "at": "2026-01-01T00:00:00Z"});
+        server.call(request.body(Body::from(row.to_string())).expect("a request")).await
+    };
+    let cookie = ("cookie", &*format!("flowgauge_token={}", hex::encode("secret-of-the-writer")));
+    for (headers, status) in [
+        (&[cookie, ("origin", "https://evil.example")][..], 403),
+        (&[cookie, ("origin", "https://flow.example"), ("sec-fetch-site", "same-site")], 403),
+        (&[cookie, ("origin", "null")], 403),
+        (&[cookie, ("origin", "https://flow.example")], 200),
+        (&[cookie, ("origin", "http://127.0.0.1:8080")], 200),
+        (&[cookie], 200),
+        (&[("authorization", "Bearer secret-of-the-writer"), ("origin", "https://evil.example")], 200),
+        (&[("origin", "https://evil.example")], 403),
+    ] {
+        let reply = post(headers).await;
+        assert_eq!(reply.status.as_u16(), status, "{headers:?}: {}", reply.text());
+        assert_eq!(status == 403, reply.text().contains("another site"), "{headers:?}: {}", reply.text());
+    }
+    assert_eq!(post(&[]).await.status, StatusCode::UNAUTHORIZED);
+}
+
+/// Most sources tell of reviews one by one, not of the first of a change.
+#[tokio::test]
+async fn the_parts_of_review_time_come_from_reviews() {
+    let server = Server::start().await;
+    let change = json!({
+        "repo": "git.example/shop/cart", "change_id": "1", "author": "ann", "opened_at": "2026-06-01T08:00:00Z", "merged_at": "2026-06-01T18:00:00Z",
+    });
+    server.rows("changes", &[change]).await;
+    let review = |id: &str, actor: &str, is_bot: bool, state: &str, hour: u32| {
+        json!({
+            "repo": "git.example/shop/cart", "change_id": "1", "review_id": id, "actor": actor, "actor_is_bot": is_bot, "state": state,
+            "submitted_at": format!("2026-06-01T{hour:02}:00:00Z"),
+        })
+    };
+    // The author's own word and the robot's are no review: the first is bob's, 3 h after the opening. Approved last 4 h later, by cid;
+    // what was approved after the merge is no part of it. 3 h until the merge.
+    let reviews = [
+        review("1", "ann", false, "commented", 9),
+        review("2", "robot", true, "approved", 10),
+        review("3", "bob", false, "commented", 11),
+        review("4", "cid", false, "approved", 15),
+        review("5", "bob", false, "approved", 19),
+    ];
+    server.rows("reviews", &reviews).await;
+    let answer = server.json("/api/v1/metrics/review_time?from=2026-06-01&to=2026-06-02").await;
+    let point = &answer["series"][0]["points"][0];
+    assert_eq!(point["value"], 36_000.0);
+    let parts = ["pickup", "review", "merge_wait"].map(|part| point["detail"][part].as_f64());
+    assert_eq!(parts, [Some(10_800.0), Some(14_400.0), Some(10_800.0)]);
 }

@@ -50,6 +50,8 @@ async fn every_kind_has_its_lineage() {
     let application = server.json("/api/v1/applications/checkout-prod").await;
     assert_eq!(application["data"]["sync_status"], "OutOfSync");
     assert_eq!((all(&application, "episodes", "class").len(), all(&application, "deployments", "service").len()), (2, 19));
+    let drift = server.json("/api/v1/drift/checkout-prod").await;
+    assert_eq!(drift["episodes"], application["episodes"]);
     for item in [&incident, &change, &run, &job, &application] {
         assert!(item["raw_events"][0]["href"].as_str().is_some_and(|href| href.starts_with("/api/v1/raw/")));
     }

@@ -149,6 +149,11 @@ async fn the_overview_says_what_the_api_says() {
         let shown = page.attributes(&format!("article[data-metric={metric}] data"), "value").remove(0);
         let number: f64 = shown.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
         assert_eq!(Some(number), point["value"].as_f64(), "{metric}");
+        let why = page.attributes(&format!("article[data-metric={metric}] .links a[href^='/explain/']"), "href").remove(0);
+        let explanation = show(&server, &why).await;
+        check("/explain", &explanation);
+        assert_eq!(explanation.attributes("p.value data", "value"), [shown.as_str()], "{metric}");
+        assert!(explanation.attributes("table a", "href").iter().any(|href| href.starts_with("/api/v1/raw/")), "{metric}");
         let n = page.text(&format!("article[data-metric={metric}] .n"));
         assert!(n.starts_with(&format!("n = {} ", point["n"])), "{metric}: {n}");
     }

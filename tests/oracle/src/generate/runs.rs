@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Maker, at, maybe};
+use crate::time::Time;
 
 pub fn fill(m: &mut Maker) {
     for n in 0..m.dice.between(1, 3) {
@@ -61,6 +62,22 @@ fn run(m: &mut Maker, pipeline: &str, repo: &Value) {
             m.put("pipeline_runs", running);
         }
         m.put("pipeline_runs", row);
+        if m.dice.chance(0.3) {
+            job(m, &id, attempt, started);
+        }
         ready = finished + m.minutes(1, 200);
+    }
+}
+
+/// A job of an attempt; one in four was tried again, perhaps days later.
+fn job(m: &mut Maker, run: &str, attempt: i64, from: Time) {
+    let started = from + m.minutes(0, 5);
+    for number in [attempt, attempt + 1].into_iter().take(if m.dice.chance(0.25) { 2 } else { 1 }) {
+        let id = m.id("job-");
+        let at_work = started + m.minutes(0, 9) + TimeDelta::days(if number > attempt { m.dice.between(0, 9) } else { 0 });
+        m.put(
+            "jobs",
+            json!({"run_id": run, "job_id": id, "attempt": number, "name": "test", "started_at": at(at_work), "result": "success"}),
+        );
     }
 }
