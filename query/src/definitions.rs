@@ -22,6 +22,12 @@ pub struct Definitions {
     /// A failing test or degraded health this long after a deployment makes it failed.
     #[serde(with = "duration")]
     pub verify_window: i64,
+    /// What entered an environment counts as promoted if it reaches the next within this time.
+    #[serde(with = "duration")]
+    pub promotion_horizon: i64,
+    /// Gates that every production deployment needs (`scan:sast`, `test:e2e`, `approval:release`); empty: those that a service
+    /// showed in the 90 days before.
+    pub required_gates: Vec<String>,
     /// Fewer values than this are marked `insufficient`.
     pub min_n: i64,
     /// An issue with one of these labels (any case) is an incident.
@@ -44,6 +50,8 @@ impl Default for Definitions {
             dedupe_window: 15 * 60,
             fanout_window: 2 * 3600,
             verify_window: 30 * 60,
+            promotion_horizon: 30 * 86_400,
+            required_gates: Vec::new(),
             min_n: 5,
             incident_labels: vec!["incident".to_owned()],
         }

@@ -1,7 +1,7 @@
 //! A question: which metric, over which time, by what, filtered how. Parsed once at the edge; unknown words are errors that name
 //! the nearest known one.
 
-use crate::buckets::Bucketing;
+use crate::buckets::{Bucket, Bucketing};
 use crate::error::QueryError;
 use crate::metric::{Family, Metric, metric};
 use chrono::{NaiveDate, Weekday};
@@ -166,6 +166,11 @@ impl Question {
             });
         }
         Ok(question)
+    }
+
+    /// The moment that a bucket tells the state of: its cut end, so that buckets make a trend; of a whole window the question's own.
+    pub fn state_at(&self, bucket: &Bucket) -> Time {
+        if self.bucket == Bucketing::None { self.as_of } else { bucket.to }
     }
 
     pub fn filter(&self, dimension: Dimension, value: Option<&str>) -> bool {

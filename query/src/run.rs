@@ -9,7 +9,8 @@ use crate::metric::{Metric, metric};
 use crate::question::{Extent, INTERVAL_POINTS, MAX_BUCKETS, Question};
 use crate::scope::{Series, bucket_batch, scope};
 use crate::statement::{Relations, execute};
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Resul
         Extent::Usual => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
         Extent::Values => false,
     };
-    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question.as_of, with_intervals)? };
+    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question, with_intervals)? };
     let rows = execute(metric, relations).await?;
     let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
     let definition = facts.definitions.hash();
@@ -58,7 +59,8 @@ pub(crate) fn buckets_of(question: &Question) -> Result<Vec<Bucket>, QueryError>
     })
 }
 
-/// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`.
+/// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`; details whose names come from data
+/// are two lists, `details_names` and `details_values`.
 pub(crate) fn collect(
     metric: &Metric,
     series: &[Series],
@@ -121,6 +123,8 @@ fn point(
             point.detail.extend(real(batch, name, row).map(|value| (detail.to_owned(), value.into())));
         }
     }
+    let (names, values) = (texts(batch, "details_names", row), reals(batch, "details_values", row));
+    point.detail.extend(names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?.into()))));
     point.status = if bucket.is_empty() { Status::Empty } else { status(metric, &point, is_configured, min_n) };
     if with_intervals && point.status != Status::Empty && point.status != Status::NotConfigured {
         let method = text(batch, "ci_method", row).unwrap_or_default();
@@ -156,6 +160,23 @@ fn real(batch: &RecordBatch, name: &str, row: usize) -> Option<f64> {
         return None;
     }
     Some(column.as_primitive::<Float64Type>().value(row))
+}
+
+/// The items of a list column.
+fn items(batch: &RecordBatch, name: &str, row: usize) -> Option<ArrayRef> {
+    let lists = batch.column_by_name(name)?.as_list_opt::<i32>()?;
+    lists.is_valid(row).then(|| lists.value(row))
+}
+
+fn texts(batch: &RecordBatch, name: &str, row: usize) -> Vec<String> {
+    let texts = items(batch, name, row).and_then(|items| cast(&items, &DataType::Utf8).ok());
+    let texts = texts.iter().flat_map(|items| items.as_string::<i32>().iter());
+    texts.map(|text| text.unwrap_or_default().to_owned()).collect()
+}
+
+fn reals(batch: &RecordBatch, name: &str, row: usize) -> Vec<Option<f64>> {
+    let reals = items(batch, name, row);
+    reals.iter().filter_map(|items| items.as_primitive_opt::<Float64Type>()).flat_map(|items| items.iter()).collect()
 }
 
 fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {

@@ -141,7 +141,7 @@ fn only(
         .collect();
     let subjects = scope.subjects.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(subjects, _)| subjects.clone()).collect();
     let rows = filter_record_batch(&scope.batch, &BooleanArray::from(keep))?;
-    let buckets = bucket_batch(buckets, question.as_of, true)?.slice(place, 1);
+    let buckets = bucket_batch(buckets, question, true)?.slice(place, 1);
     Ok((Relations { scope: rows, buckets }, subjects))
 }
 

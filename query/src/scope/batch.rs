@@ -3,6 +3,7 @@
 use super::ScopeRow;
 use crate::buckets::Bucket;
 use crate::error::QueryError;
+use crate::question::Question;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use flowgauge_lake::model::Time;
@@ -28,17 +29,20 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
         ("remedied_at", times(|row| row.remedied_at)),
         ("outcome", texts(|row| row.outcome)),
         ("reason", texts(|row| row.reason)),
+        ("name", Arc::new(rows.iter().map(|row| row.name.as_deref()).collect::<StringArray>())),
+        ("count", integers(|row| row.count)),
         ("seconds", Arc::new(seconds)),
         ("is_incident", flags(|row| row.is_incident)),
         ("is_hidden", flags(|row| row.is_hidden)),
+        ("is_passed", flags(|row| row.is_passed)),
     ];
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
 }
 
-/// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, and
-/// whether intervals are wanted (some cost).
-pub fn bucket_batch(buckets: &[Bucket], as_of: Time, with_intervals: bool) -> Result<RecordBatch, QueryError> {
+/// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, the moment that a
+/// state is told of, and whether intervals are wanted (some cost).
+pub fn bucket_batch(buckets: &[Bucket], question: &Question, with_intervals: bool) -> Result<RecordBatch, QueryError> {
     let times = |get: &dyn Fn(&Bucket) -> Time| {
         let times: TimestampMicrosecondArray = buckets.iter().map(|bucket| Some(get(bucket).micros())).collect();
         Arc::new(times.with_timezone("UTC")) as ArrayRef
@@ -51,7 +55,8 @@ pub fn bucket_batch(buckets: &[Bucket], as_of: Time, with_intervals: bool) -> Re
         ("end", times(&|bucket| bucket.end)),
         ("from_at", times(&|bucket| bucket.from)),
         ("to_at", times(&|bucket| bucket.to)),
-        ("as_of", times(&|_| as_of)),
+        ("as_of", times(&|_| question.as_of)),
+        ("state_at", times(&|bucket| question.state_at(bucket))),
         ("days", Arc::new(days)),
         ("with_intervals", Arc::new(BooleanArray::from(vec![with_intervals; buckets.len()]))),
     ];

@@ -21,6 +21,7 @@ use crate::question::{Dimension, Question};
 use arrow::array::RecordBatch;
 use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One row of `scope`. `what` says which of the other columns mean something; each metric's SQL names those it reads.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,9 +36,13 @@ struct ScopeRow {
     remedied_at: Option<Time>,
     outcome: Option<&'static str>,
     reason: Option<&'static str>,
+    /// A name from outside: of a gate, a job, a suite.
+    name: Option<Arc<str>>,
+    count: Option<i64>,
     seconds: Option<f64>,
     is_incident: Option<bool>,
     is_hidden: Option<bool>,
+    is_passed: Option<bool>,
 }
 
 /// One line of an answer: the values of the question's dimensions.
