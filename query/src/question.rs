@@ -224,10 +224,17 @@ impl Family {
     /// What series of the family can be split and filtered by.
     pub const fn dimensions(self) -> &'static [Dimension] {
         match self {
-            Family::Deployments | Family::Changes => &[Dimension::Environment, Dimension::Service, Dimension::Team],
+            Family::Deployments
+            | Family::Changes
+            | Family::Promotions
+            | Family::Entries
+            | Family::Rungs
+            | Family::Config
+            | Family::Onboarding
+            | Family::Score => &[Dimension::Environment, Dimension::Service, Dimension::Team],
             Family::Incidents => &[Dimension::Service, Dimension::Team],
             Family::Drift => &[Dimension::App, Dimension::Environment, Dimension::Service, Dimension::Team],
-            Family::Pipelines => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Pipelines | Family::Templates => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
             Family::Reviews => &[Dimension::Repo, Dimension::Service, Dimension::Team],
         }
     }

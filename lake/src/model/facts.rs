@@ -99,6 +99,14 @@ table! {
         lead_seconds: may f64 = "from the one to the other",
         excluded_reason: may String = "why it has no lead time",
         link_rule: must String = "how deployment and commit were linked: graph, commit_shas or squash",
+        coding_seconds: may f64 = "from its author time to the change being ready for review; like all stages null where nothing tells its end, its time then is part of the next",
+        pickup_seconds: may f64 = "to the first review",
+        review_seconds: may f64 = "to the last approval",
+        merge_wait_seconds: may f64 = "to the merge",
+        build_seconds: may f64 = "to the artifact",
+        promote_wait_seconds: may f64 = "to the commit of the configuration, or to the start of the deployment",
+        sync_wait_seconds: may f64 = "to the start of the sync",
+        deploy_seconds: may f64 = "to the end of the deployment",
     }
 }
 table! {
@@ -169,6 +177,7 @@ table! {
         queue_seconds: may f64 = "from ready to run to its start",
         duration_seconds: may f64 = "time at work",
         active_seconds: may f64 = "time in which at least one of its jobs ran",
+        template_ref: may String = "shared template it is built from",
     }
 }
 

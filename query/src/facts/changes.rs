@@ -2,6 +2,7 @@
 
 use super::deployments::{Classified, Tip, same_version};
 use super::graph::{Node, Reached, Repo};
+use super::stages::Landing;
 use crate::catalogue::glob_matches;
 use flowgauge_lake::model::{DeploymentKind, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ pub struct ChangeRow {
     pub started_at: Option<Time>,
     pub excluded: Option<&'static str>,
     pub link_rule: &'static str,
+    pub landing: Landing,
 }
 
 /// The commits of a stream of logical deployments, each charged to the first that contains it.
@@ -58,6 +60,7 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
                 started_at: None,
                 excluded: Some(reason),
                 link_rule: "none",
+                landing: Landing::default(),
             });
         };
         let told = group.0.iter().map(|&i| &all[i].tip).find(|tip| matches!(tip, Tip::Commit(..) | Tip::Listed(..)));
@@ -129,6 +132,7 @@ fn charge(
             started_at: repo.started_at(node),
             excluded,
             link_rule,
+            landing: Landing::of(repo.change_of(landing)),
         };
         if let Some(paths) = paths {
             match repo.files(landing) {

@@ -9,9 +9,13 @@ pub mod failures;
 pub mod graph;
 mod picture;
 pub mod pipelines;
+pub mod promotions;
 mod rows;
+pub mod rungs;
+pub mod stages;
 mod tenant;
 pub mod verdicts;
+pub mod waiting;
 
 pub use picture::{AppFacts, Facts, ServiceFacts, Stream};
 pub use rows::{by_month, fact_rows};

@@ -28,11 +28,24 @@ pub struct ServiceFacts {
     pub production: Stream,
     /// Grain `environment`: each environment's own stream.
     pub environments: BTreeMap<String, Stream>,
+    /// How far up the service's ladder each of its environments is; those that are on no rung are missing.
+    pub ranks: BTreeMap<String, usize>,
+    pub(super) tiers: BTreeMap<String, Tier>,
     pub(super) paths: Option<Vec<String>>,
     pub(super) fanout_window: i64,
 }
 
 impl ServiceFacts {
+    /// The tier of an environment that has deployments.
+    pub fn tier(&self, environment: &str) -> Option<Tier> {
+        self.tiers.get(environment).copied()
+    }
+
+    /// The paths of its repository that are the service's own; without any, all are.
+    pub fn paths(&self) -> Option<&[String]> {
+        self.paths.as_deref()
+    }
+
     /// The change stream of the environments that a question asks for.
     /// `merged`: whether the same version in several of them is one deployment.
     pub fn stream(&self, wanted: &dyn Fn(&Classified) -> bool, merged: bool) -> Stream {

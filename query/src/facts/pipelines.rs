@@ -26,6 +26,7 @@ pub fn pipeline_fact(run: PipelineRun, source: &Source, entities: &Entities) -> 
         queue_seconds,
         duration_seconds: run.duration_seconds.or(measured),
         active_seconds,
+        template_ref: run.template_ref,
         run_id: run.run_id,
         attempt: run.attempt,
     }

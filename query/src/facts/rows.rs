@@ -3,6 +3,7 @@
 use super::changes::ChangeRow;
 use super::deployments::Classified;
 use super::failures::{Failure, Link};
+use super::stages::stages;
 use super::{AppFacts, Facts, ServiceFacts, Stream};
 use flowgauge_lake::model::facts::{
     ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink,
@@ -156,6 +157,10 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
         let deployed_at = group.last().and_then(|&i| of.deployments[i].finished_at()).unwrap_or_default();
         let lead = change.started_at.map(|started| deployed_at.seconds_since(started)).filter(|_| change.excluded.is_none());
         let skewed = lead.is_some_and(|seconds| seconds < 0.0);
+        let last = group.last().map(|&i| &of.deployments[i]);
+        let measured = change.started_at.zip(last).filter(|_| lead.is_some() && !skewed);
+        let parts = measured.and_then(|(started, last)| stages(started, change.landing, last)).unwrap_or_default();
+        let [coding_seconds, pickup_seconds, review_seconds, merge_wait_seconds, build_seconds, promote_wait_seconds, sync_wait_seconds, deploy_seconds] = parts;
         ChangeFact {
             grain: grain.to_owned(),
             service: service.to_owned(),
@@ -172,6 +177,14 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
             lead_seconds: lead.filter(|_| !skewed),
             excluded_reason: if skewed { Some("clock_skew".to_owned()) } else { change.excluded.map(str::to_owned) },
             link_rule: change.link_rule.to_owned(),
+            coding_seconds,
+            pickup_seconds,
+            review_seconds,
+            merge_wait_seconds,
+            build_seconds,
+            promote_wait_seconds,
+            sync_wait_seconds,
+            deploy_seconds,
         }
         .into_cells()
     };

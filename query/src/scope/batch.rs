@@ -3,6 +3,7 @@
 use super::ScopeRow;
 use crate::buckets::Bucket;
 use crate::error::QueryError;
+use crate::facts::stages::STAGES;
 use crate::question::Question;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -18,7 +19,7 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
         Arc::new(times.with_timezone("UTC")) as ArrayRef
     };
     let seconds: Float64Array = rows.iter().map(|row| row.seconds).collect();
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("what", texts(|row| Some(row.what))),
         ("series", integers(|row| Some(row.series))),
         ("bucket", integers(|row| row.bucket)),
@@ -36,8 +37,13 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
         ("is_hidden", flags(|row| row.is_hidden)),
         ("is_passed", flags(|row| row.is_passed)),
     ];
+    columns.extend(STAGES.iter().enumerate().map(|(i, stage)| (*stage, stage_seconds(rows, i))));
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
+}
+
+fn stage_seconds(rows: &[ScopeRow], stage: usize) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| row.stages.as_ref()?[stage]).collect::<Float64Array>())
 }
 
 /// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, the moment that a

@@ -3,6 +3,7 @@
 use super::{Builder, ScopeRow, Subject};
 use crate::facts::changes::Logical;
 use crate::facts::deployments::Classified;
+use crate::facts::stages::stages;
 use crate::facts::{ServiceFacts, Stream};
 use crate::question::Dimension;
 use flowgauge_lake::model::Tier;
@@ -59,8 +60,9 @@ impl<'a> Builder<'a> {
         self.next_id += stream.logical.len() as i64;
         for change in &stream.changes {
             // Rows of a logical deployment that finished after `as_of` do not exist.
-            let finished = stream.logical[change.logical].0.iter().filter_map(|&i| of.deployments[i].finished_at());
-            let Some(at) = finished.filter(|&at| self.exists(at)).max() else { continue };
+            let there = stream.logical[change.logical].0.iter().map(|&i| &of.deployments[i]).filter(|row| self.has_finished(row));
+            let last = there.max_by_key(|row| row.finished_at());
+            let Some(at) = last.and_then(Classified::finished_at) else { continue };
             let Some(bucket) = self.bucket(at) else { continue };
             let row = ScopeRow {
                 what: "commit",
@@ -69,6 +71,7 @@ impl<'a> Builder<'a> {
                 at: Some(at),
                 since: change.started_at,
                 reason: change.excluded,
+                stages: change.started_at.zip(last).and_then(|(started, last)| stages(started, change.landing, last)).map(Box::new),
                 ..ScopeRow::default()
             };
             self.push(key, row, || {

@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 impl<'a> Builder<'a> {
     pub(super) fn names_environment(&self) -> bool {
-        self.question.filters.contains_key(&Dimension::Environment) || self.question.tiers != Tiers::Default
+        self.question.filters.contains_key(&Dimension::Environment) || self.tiers != Tiers::Default
     }
 
     /// Whether deployments of this environment are counted: the production tier, unless environments or a tier are asked for.
     pub(super) fn counts(&self, environment: &str, tier: Tier) -> bool {
-        let of_tier = match self.question.tiers {
+        let of_tier = match self.tiers {
             Tiers::Default => self.question.filters.contains_key(&Dimension::Environment) || tier == Tier::Production,
             Tiers::All => true,
             Tiers::One(wanted) => tier == wanted,

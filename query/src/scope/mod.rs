@@ -3,21 +3,29 @@
 
 mod batch;
 mod changes;
+mod config;
 mod deployments;
 mod drift;
 mod incidents;
+mod onboarding;
 mod pipelines;
+mod promotions;
 mod reviews;
+mod rungs;
+mod score;
 mod subject;
+mod templates;
 
 pub use batch::bucket_batch;
+pub use score::score_scope;
 pub use subject::Subject;
 
 use crate::buckets::Bucket;
 use crate::error::QueryError;
 use crate::facts::Facts;
 use crate::metric::{Family, Metric};
-use crate::question::{Dimension, Question};
+use crate::facts::stages::Stages;
+use crate::question::{Dimension, Question, Tiers};
 use arrow::array::RecordBatch;
 use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
@@ -43,6 +51,8 @@ struct ScopeRow {
     is_incident: Option<bool>,
     is_hidden: Option<bool>,
     is_passed: Option<bool>,
+    /// Seconds of each stage of a commit's lead time.
+    stages: Option<Box<Stages>>,
 }
 
 /// One line of an answer: the values of the question's dimensions.
@@ -60,18 +70,17 @@ pub struct Scope {
     pub subjects: Vec<Vec<Subject>>,
 }
 
-/// Builds the scope of a question. `buckets` are the question's, in order.
-pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
-    build(metric, question, buckets, facts, false)
+impl Series {
+    /// The values of its labels, in the order of the question's dimensions.
+    pub fn values(&self) -> Vec<String> {
+        self.labels.iter().map(|(_, value)| value.clone()).collect()
+    }
 }
 
-/// The same, and of each row what it is about.
-pub fn scope_with_subjects(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
-    build(metric, question, buckets, facts, true)
-}
-
-fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts, names_subjects: bool) -> Result<Scope, QueryError> {
-    let mut builder = Builder { question, buckets, facts, names_subjects, series: BTreeMap::new(), next_id: 0 };
+/// Builds the scope of a question. `buckets` are the question's, in order; `names_subjects`: also tell of each row what it is about.
+pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts, names_subjects: bool) -> Result<Scope, QueryError> {
+    let tiers = if question.tiers == Tiers::Default && metric.family.counts_all_tiers() { Tiers::All } else { question.tiers };
+    let mut builder = Builder { question, tiers, buckets, facts, names_subjects, series: BTreeMap::new(), next_id: 0 };
     if question.by.is_empty() {
         builder.series.insert(Vec::new(), SeriesData::default());
     }
@@ -82,6 +91,14 @@ fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts
         Family::Drift => builder.drift(),
         Family::Pipelines => builder.pipelines(),
         Family::Reviews => builder.reviews(),
+        Family::Promotions => builder.promotions(),
+        Family::Entries => builder.entries(),
+        Family::Rungs => builder.rungs(metric.id == "environment_lag"),
+        Family::Config => builder.config(),
+        Family::Onboarding => builder.onboarding(),
+        Family::Templates => builder.templates(),
+        // Its rows are answers of other metrics: `score_scope`.
+        Family::Score => {}
     }
     builder.finish()
 }
@@ -95,6 +112,8 @@ struct SeriesData {
 
 struct Builder<'a> {
     question: &'a Question,
+    /// Which tiers count where no environment is named.
+    tiers: Tiers,
     buckets: &'a [Bucket],
     facts: &'a Facts,
     names_subjects: bool,

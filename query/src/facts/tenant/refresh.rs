@@ -2,11 +2,11 @@
 
 use super::Tenant;
 use crate::catalogue::Catalogue;
-use crate::facts::deployments::{Tip, classify};
+use crate::facts::deployments::{Classified, Tip, classify};
 use crate::facts::failures::{self, Degraded, Failure, Register};
 use crate::facts::graph::Repo;
 use crate::facts::verdicts::{self, Verdicts};
-use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, pipelines};
+use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, pipelines, rungs};
 use flowgauge_lake::model::{
     Artifact, Deployment, GitopsObservation, Incident, PipelineRun, Service, Source, Table, TestResult, Tier, Verdict,
 };
@@ -79,7 +79,12 @@ impl Tenant {
             return false;
         }
         let services = self.produced.get(name).into_iter().flatten().filter_map(|service| self.facts.services.get(service));
-        services.flat_map(|service| service.deployments.iter()).any(|deployment| match &deployment.tip {
+        let deployments = services.flat_map(|service| service.deployments.iter());
+        let configured_there = |deployment: &Classified| match &deployment.row.config_repo {
+            Some(repo) => repos.contains(repo),
+            None => deployment.row.config_sha.is_some(),
+        };
+        deployments.into_iter().any(|deployment| configured_there(deployment) || match &deployment.tip {
             Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
             Tip::NoGraph(None) | Tip::NoSourceLink => true,
         })
@@ -133,9 +138,14 @@ impl Tenant {
             environments: BTreeMap::new(),
             paths: catalogue.get(service).and_then(|entry| entry.paths.clone()),
             fanout_window: self.definitions.fanout_window,
+            ranks: BTreeMap::new(),
+            tiers: BTreeMap::new(),
         };
         facts.production = facts.stream(&|deployment| deployment.tier == Tier::Production, true);
         let environments: BTreeSet<String> = facts.deployments.iter().map(|deployment| deployment.row.environment.clone()).collect();
+        let ladder = catalogue.get(service).and_then(|entry| entry.ladder.as_deref());
+        facts.tiers = environments.iter().map(|name| (name.clone(), tier(name))).collect();
+        facts.ranks = environments.iter().filter_map(|name| Some((name.clone(), rungs::rank(name, ladder, &tier)?))).collect();
         for environment in environments {
             let stream = facts.stream(&|deployment| deployment.row.environment == environment, false);
             facts.environments.insert(environment, stream);
