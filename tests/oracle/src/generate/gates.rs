@@ -102,9 +102,11 @@ fn scan_change(m: &mut Maker, change: &Row, merged: Time) {
 fn run(m: &mut Maker, repo: &str, sha: Option<&str>, finished: Time) -> String {
     let id = m.id("");
     let started = finished - m.minutes(1, 30);
+    let template = if m.dice.chance(0.4) { json!("templates/scan@1") } else { Value::Null };
     let row = |pipeline: &str, sha: Value| {
         json!({"pipeline": pipeline, "run_id": id, "attempt": 1, "repo": repo, "sha": sha, "branch": "main", "is_default_branch": true,
-            "created_at": at(started), "started_at": at(started), "finished_at": at(finished), "result": "success", "kind": "ci"})
+            "created_at": at(started), "started_at": at(started), "finished_at": at(finished), "result": "success", "kind": "ci",
+            "template_ref": template})
     };
     let (this, other) = (row("scan", json!(sha)), row("static", json!(m.dice.hex(40))));
     m.put("pipeline_runs", this);
