@@ -29,7 +29,8 @@ pub struct Deployment {
     row_sha: Option<String>,
     pub digest: Option<String>,
     version: Option<String>,
-    config_sha: Option<String>,
+    pub config_repo: Option<String>,
+    pub config_sha: Option<String>,
     pub history: History,
     /// What it first brings to its environment: not in the history of an earlier successful one (rule 19).
     pub brought: BTreeSet<String>,
@@ -58,6 +59,11 @@ impl Deployment {
 
     pub fn named(&self, source: &str, id: &str) -> bool {
         (self.source == source && self.id == id) || self.aliases.iter().any(|a| a.0 == source && a.1 == id)
+    }
+
+    /// Rule 42: what is promoted is the row's digest, else its own sha.
+    pub fn promoted(&self) -> Option<&String> {
+        self.digest.as_ref().or(self.row_sha.as_ref())
     }
 
     /// Rule 15.
@@ -90,11 +96,21 @@ pub fn tier(environment: &str) -> &'static str {
     }
 }
 
-/// All deployments that finished by `as_of` (rule 1), in the order of rule 16, with what follows from them.
-pub fn derive(rows: &[Row], verdicts: &[Verdict], graph: &Graph, as_of: Time) -> Vec<Deployment> {
-    let mut all: Vec<Deployment> = rows.iter().filter_map(|r| read(r, graph)).filter(|d| d.finished_at <= as_of).collect();
+/// Every finished deployment as its row tells it, whatever `as_of` is.
+pub fn read_all(rows: &[Row], graph: &Graph) -> Vec<Deployment> {
+    rows.iter().filter_map(|r| read(r, graph)).collect()
+}
+
+/// Those that finished by an instant (rule 1), in the order of rule 16, evidence of one merged (rule 22).
+pub fn finished_by(read: &[Deployment], moment: Time) -> Vec<Deployment> {
+    let mut all: Vec<Deployment> = read.iter().filter(|d| d.finished_at <= moment).cloned().collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
-    let mut all = merge_evidence(all);
+    merge_evidence(all)
+}
+
+/// All deployments that finished by `as_of`, with what follows from them.
+pub fn derive(read: &[Deployment], verdicts: &[Verdict], graph: &Graph, as_of: Time) -> Vec<Deployment> {
+    let mut all = finished_by(read, as_of);
     // V4: whatever `as_of` is, and before the row's own.
     let kinds: Vec<Option<String>> = verdicts::about_deployments(verdicts, &all).iter().map(|said| verdicts::kind(said)).collect();
     for (d, kind) in all.iter_mut().zip(kinds) {
@@ -141,6 +157,7 @@ fn read(row: &Row, graph: &Graph) -> Option<Deployment> {
         row_sha,
         digest,
         version: text(row, "version"),
+        config_repo: text(row, "config_repo"),
         config_sha: sha(row, "config_sha"),
         history,
         brought: BTreeSet::new(),

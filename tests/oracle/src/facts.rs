@@ -16,6 +16,8 @@ use crate::verdicts;
 pub struct Folded {
     tables: BTreeMap<String, Vec<Row>>,
     pub graph: Graph,
+    /// Every finished deployment, before evidence is merged and kinds are derived.
+    pub deployed: Vec<Deployment>,
 }
 
 impl Folded {
@@ -29,8 +31,10 @@ impl Folded {
             &folded("deployments"),
             &folded("pipeline_runs"),
         );
-        let kept = ["deployments", "incidents", "changes", "pipeline_runs", "jobs", "gitops_observations", "test_results", "verdicts"];
-        Folded { tables: kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect(), graph }
+        let kept =
+            ["deployments", "incidents", "changes", "pipeline_runs", "jobs", "gitops_observations", "test_results", "verdicts", "scans"];
+        let tables: BTreeMap<String, Vec<Row>> = kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect();
+        Folded { deployed: deployments::read_all(&tables["deployments"], &graph), tables, graph }
     }
 
     pub fn rows(&self, table: &str) -> &[Row] {
@@ -55,7 +59,7 @@ pub struct Facts {
 impl Facts {
     pub fn new(folded: &Folded, as_of: Time) -> Facts {
         let verdicts = verdicts::read(folded.rows("verdicts"));
-        let deployments = deployments::derive(folded.rows("deployments"), &verdicts, &folded.graph, as_of);
+        let deployments = deployments::derive(&folded.deployed, &verdicts, &folded.graph, as_of);
         let incidents = failures::incidents(folded.rows("incidents"), &verdicts, &deployments, as_of);
         let (tests, observations) = (folded.rows("test_results"), folded.rows("gitops_observations"));
         let failures = failures::failures(&deployments, &incidents, &verdicts, tests, observations, as_of);

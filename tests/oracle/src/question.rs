@@ -1,6 +1,6 @@
 //! A question to the API (DESIGN section 7), as far as the oracle answers it.
 
-use crate::items::{is_pipeline_metric, is_review_metric};
+use crate::items::{is_drift_metric, is_pipeline_metric, is_promotion_metric, is_review_metric};
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -28,11 +28,11 @@ pub struct Question {
     pub bucket: Bucket,
     pub tz: Tz,
     pub by: Vec<String>,
-    /// Allowed values by dimension: team, service, environment.
+    /// Allowed values by dimension: team, service, environment, tier (`all` allows every one).
     pub filters: BTreeMap<String, Vec<String>>,
 }
 
-pub const METRICS: [&str; 17] = [
+pub const METRICS: [&str; 27] = [
     "deployment_frequency",
     "lead_time",
     "change_fail_rate",
@@ -50,6 +50,16 @@ pub const METRICS: [&str; 17] = [
     "retry_rate",
     "review_time",
     "change_size",
+    "promotion_lead_time",
+    "promotion_rate",
+    "environment_lag",
+    "version_skew",
+    "config_lag",
+    "onboarding_time",
+    "blocked_time",
+    "template_adoption",
+    "scan_findings",
+    "dora_score",
 ];
 
 const ZONES: [Tz; 9] = [
@@ -117,7 +127,7 @@ fn one(dice: &mut Dice, world: &World, metric: &str, bucket: Bucket, (first, las
 fn by(dice: &mut Dice, metric: &str) -> Vec<String> {
     let all: &[&str] = match metric {
         "mttr" => &["team", "service"],
-        m if m.starts_with("drift") => &["app", "team", "service", "environment"],
+        m if is_drift_metric(m) => &["app", "team", "service", "environment"],
         m if is_pipeline_metric(m) => &["repo", "pipeline"],
         m if is_review_metric(m) => &["repo", "service", "team"],
         _ => &["team", "service", "environment"],
@@ -144,11 +154,20 @@ fn filters(dice: &mut Dice, world: &World, q: &mut Question) {
             q.filters.insert("service".into(), some);
         }
         2 if !services.is_empty() => drop(q.filters.insert("service".into(), vec![dice.of(&services)])),
+        _ if has_tier(&q.metric) && dice.chance(0.3) => {
+            let tier = dice.of(&["production", "staging", "testing", "all"]);
+            q.filters.insert("tier".into(), vec![tier.into()]);
+        }
         _ if has_environment && !environments.is_empty() => {
             q.filters.insert("environment".into(), vec![dice.of(&environments)]);
         }
         _ => {}
     }
+}
+
+/// Metrics of which a tier is asked for.
+fn has_tier(metric: &str) -> bool {
+    is_promotion_metric(metric) || ["onboarding_time", "scan_findings"].contains(&metric)
 }
 
 fn column(world: &World, table: &str, column: &str) -> Vec<String> {
