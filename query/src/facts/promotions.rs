@@ -26,7 +26,7 @@ pub struct Entry<'a> {
     pub from: usize,
     /// Its first success in the environment.
     pub to: Option<usize>,
-    /// The first success there of a version that entered later.
+    /// The first success there of a version that entered below later, and before it came there.
     pub overtaken_by: Option<usize>,
 }
 
@@ -81,11 +81,14 @@ impl ServiceFacts {
         let finish = |index: usize| self.deployments[index].finished_at();
         let arrivals = self.arrivals(as_of);
         let mut entries = Vec::new();
-        let exists = |deployment: &&Classified| deployment.finished_at().is_none_or(|at| at <= as_of);
+        let exists = |deployment: &&Classified| deployment.finished_at().is_some_and(|at| at <= as_of);
         let here: BTreeSet<&str> = self.deployments.iter().filter(exists).map(|deployment| deployment.row.environment.as_str()).collect();
         let ranks: BTreeMap<&str, usize> = here.into_iter().filter_map(|name| Some((name, *self.ranks.get(name)?))).collect();
+        // What feeds an environment is the highest rung below it on which anything ever succeeded.
+        let succeeded: BTreeSet<usize> =
+            arrivals.values().flat_map(|places| places.keys()).filter_map(|name| ranks.get(name).copied()).collect();
         for (&environment, &rank) in &ranks {
-            let Some(feeding) = ranks.values().copied().filter(|other| *other < rank).max() else { continue };
+            let Some(&feeding) = succeeded.range(..rank).next_back() else { continue };
             let mut entered: Vec<(usize, &str, Option<usize>)> = arrivals
                 .iter()
                 .filter_map(|(version, places)| {
@@ -104,7 +107,8 @@ impl ServiceFacts {
                     overtaking = overtaking.into_iter().chain(pending.drain(..)).min();
                 }
                 found.push(Entry { version, environment, from, to, overtaken_by: overtaking });
-                pending.extend(to);
+                // What was there before it entered below overtakes nobody.
+                pending.extend(to.filter(|&to| finish(to) >= finish(from)));
             }
             entries.extend(found.into_iter().rev());
         }

@@ -86,8 +86,9 @@ fn rates(folded: &Folded, facts: &Facts, as_of: Time) -> Vec<Item> {
         let ranks: BTreeMap<&str, usize> =
             there.filter_map(|d| Some((d.environment.as_str(), rank(&folded.graph, service, &d.environment)?))).collect();
         for (environment, upper) in &ranks {
-            // What feeds it: the highest rank below that has rows at all.
-            let Some(feeding) = ranks.values().filter(|r| *r < upper).max() else { continue };
+            // What feeds it: the highest rank below on which anything ever succeeded.
+            let succeeded = versions.values().flat_map(|v| v.keys()).filter_map(|e| ranks.get(e));
+            let Some(feeding) = succeeded.filter(|r| *r < upper).max() else { continue };
             let entered =
                 |reached: &BTreeMap<&str, Time>| reached.iter().filter(|(e, _)| ranks.get(*e) == Some(feeding)).map(|e| *e.1).min();
             let went: Vec<Went> =
@@ -112,7 +113,10 @@ struct Went {
 /// None for what is told apart: superseded and open ones.
 fn fate(version: &Went, all: &[Went], as_of: Time) -> Option<What> {
     let limit = version.entered + HORIZON;
-    let overtakes = |other: &Went| other.entered > version.entered && other.arrived.is_some_and(|t| t <= limit);
+    // What was there before it entered below did not overtake anybody.
+    let overtakes = |other: &Went| {
+        other.entered > version.entered && other.arrived.is_some_and(|t| other.entered <= t && t <= limit)
+    };
     match version.arrived {
         Some(t) if t < version.entered => Some(What::Excluded("out_of_order")),
         Some(t) if t <= limit => Some(What::Outcome(true)),
