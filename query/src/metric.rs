@@ -34,6 +34,11 @@ impl Family {
     pub const fn counts_all_tiers(self) -> bool {
         matches!(self, Family::Promotions | Family::Entries | Family::Rungs | Family::Config)
     }
+
+    /// Whether its metrics tell how things stand at a moment, not what happened in a window.
+    pub const fn is_state(self) -> bool {
+        matches!(self, Family::Rungs | Family::Templates)
+    }
 }
 
 /// Which deployments a deployment metric looks at, before rows of one version are merged (semantics, 7.21).
