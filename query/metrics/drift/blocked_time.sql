@@ -1,15 +1,15 @@
 -- Time in which applications wanted a revision whose sync had failed.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (stretch, series), buckets.
-with clipped as (
-    select t.series, b.bucket, t.id, t.reason,
+with within as (
+    select t.series, b.bucket, t.id, t.reason = 'blocked' as is_blocked,
         seconds_between(greatest(t.since, b.from_at), least(coalesce(t.until, b.to_at), b.to_at)) as seconds
     from scope t join buckets b on t.since < b.to_at and (t.until is null or t.until > b.from_at)
     where t.what = 'stretch'
 ),
 observed as (
     select series, bucket, count(distinct id) as apps,
-        sum(seconds) as observed, sum(case when reason = 'blocked' then seconds else 0.0 end) as blocked
-    from clipped where seconds > 0
+        sum(seconds) as observed, coalesce(sum(seconds) filter (where is_blocked), 0.0) as blocked
+    from within where seconds > 0
     group by series, bucket
 )
 select s.series, b.bucket,
