@@ -32,7 +32,7 @@ pub fn answer(world: &World, q: &Question) -> Value {
     let facts: &Facts = &world.facts(q.as_of);
     let shape = items::shape(&q.metric);
     let passes = |home: &Home| q.filters.iter().all(|(d, values)| home.get(d.as_str()).is_some_and(|v| values.contains(v)));
-    let base: Vec<(Home, Option<Time>)> = items::base(folded, q).into_iter().filter(|(home, _)| passes(home)).collect();
+    let base: Vec<(Home, Option<Time>)> = items::base(folded, facts, q).into_iter().filter(|(home, _)| passes(home)).collect();
     let mut items = items::items(folded, facts, q);
     for item in &mut items {
         item.homes.retain(passes);
@@ -111,7 +111,7 @@ impl Series<'_> {
 
     /// Rules 3 and 4.
     fn status(&self, cut: &Cut, measured: &Measured) -> &'static str {
-        let over_time = matches!(self.shape, Shape::PerDay | Shape::PerAppDay | Shape::TimeShare);
+        let over_time = matches!(self.shape, Shape::PerDay | Shape::PerAppDay | Shape::TimeShare | Shape::CountOf | Shape::Total);
         match measured.value {
             _ if cut.is_future() => "empty", // rule 1
             _ if !self.configured => "not_configured",
@@ -124,8 +124,18 @@ impl Series<'_> {
 
     /// Rule 54.
     fn coverage(&self, inside: &[&Item], measured: &Measured) -> Option<f64> {
-        const MISSING: [&str; 8] =
-            ["no_graph", "no_source_link", "no_commit_time", "no_files", "clock_skew", "no_start", "no_queue_time", "no_size"];
+        const MISSING: [&str; 10] = [
+            "no_graph",
+            "no_source_link",
+            "no_commit_time",
+            "no_files",
+            "clock_skew",
+            "no_start",
+            "no_queue_time",
+            "no_size",
+            "no_sha",
+            "no_jobs",
+        ];
         let count = |what: &dyn Fn(&What) -> bool| inside.iter().filter(|i| what(&i.what)).count() as f64;
         if self.is_failure_metric {
             let attributed = count(&|w| matches!(w, What::Attributed));
@@ -152,6 +162,8 @@ impl Series<'_> {
             Shape::Survival => survival(inside),
             Shape::TimeShare => self.time_share(cut),
             Shape::PerAppDay => self.per_app_day(cut, inside),
+            Shape::CountOf => amount(inside, |what| if let What::Outcome(yes) = what { Some(f64::from(u8::from(*yes))) } else { None }),
+            Shape::Total => amount(inside, |what| if let What::Value { seconds, .. } = what { Some(*seconds) } else { None }),
         }
     }
 
@@ -227,6 +239,13 @@ fn ratio(inside: &[&Item]) -> Measured {
         ci: interval(Some(lo), Some(hi), "wilson"),
         ..Measured::default()
     }
+}
+
+/// A count or a sum, which has neither a fraction nor an interval.
+fn amount(inside: &[&Item], of: impl Fn(&What) -> Option<f64>) -> Measured {
+    let amounts: Vec<f64> = inside.iter().filter_map(|i| of(&i.what)).collect();
+    let value = (!amounts.is_empty()).then(|| amounts.iter().sum());
+    Measured { value, n: amounts.len(), ..Measured::default() }
 }
 
 /// Rule 9: every quantile whenever n >= 1; the value is p50.

@@ -20,7 +20,8 @@ pub struct Attempt {
     created_at: Option<Time>,
     queued_at: Option<Time>,
     duration_seconds: Option<f64>,
-    run: (String, String, String),
+    /// Source, pipeline and run_id.
+    pub run: (String, String, String),
     pub is_final: bool,
 }
 
@@ -65,7 +66,7 @@ fn moments(row: &Row) -> impl Iterator<Item = Time> + '_ {
     ["created_at", "queued_at", "started_at", "finished_at"].into_iter().filter_map(|c| time(row, c))
 }
 
-fn number_of(row: &Row) -> i64 {
+pub fn number_of(row: &Row) -> i64 {
     row.get("attempt").and_then(|v| v.as_i64()).unwrap_or(1)
 }
 
