@@ -39,7 +39,7 @@ pub fn answer(world: &World, q: &Question) -> Value {
     let facts: &Facts = &world.facts(q.as_of);
     let shape = items::shape(&q.metric);
     let passes = |home: &Home| items::passes(home, q);
-    let base: Vec<(Home, Option<Time>)> = items::base(folded, q).into_iter().filter(|(home, _)| passes(home)).collect();
+    let base: Vec<(Home, Option<Time>)> = items::base(folded, facts, q).into_iter().filter(|(home, _)| passes(home)).collect();
     let filtered = |mut items: Vec<Item>| {
         items.iter_mut().for_each(|item| item.homes.retain(passes));
         items
@@ -133,8 +133,17 @@ impl Series<'_> {
     /// Rules 3 and 4.
     fn status(&self, cut: &Cut, measured: &Measured) -> &'static str {
         // What is no sample is never too small a one.
-        let over_time =
-            matches!(self.shape, Shape::PerDay | Shape::PerAppDay | Shape::TimeShare | Shape::TimeSum | Shape::Sum | Shape::Services);
+        let over_time = matches!(
+            self.shape,
+            Shape::PerDay
+                | Shape::PerAppDay
+                | Shape::TimeShare
+                | Shape::TimeSum
+                | Shape::Sum
+                | Shape::Services
+                | Shape::CountOf
+                | Shape::Total
+        );
         match measured.value {
             _ if cut.is_future() => "empty", // rule 1
             _ if !self.configured => "not_configured",
@@ -147,7 +156,7 @@ impl Series<'_> {
 
     /// Rule 54.
     fn coverage(&self, inside: &[&Item], measured: &Measured) -> Option<f64> {
-        const MISSING: [&str; 10] = [
+        const MISSING: [&str; 12] = [
             "no_graph",
             "no_source_link",
             "no_commit_time",
@@ -158,6 +167,8 @@ impl Series<'_> {
             "no_size",
             "no_commit",
             "no_scan",
+            "no_sha",
+            "no_jobs",
         ];
         let count = |what: &dyn Fn(&What) -> bool| inside.iter().filter(|i| what(&i.what)).count() as f64;
         if self.is_failure_metric {
@@ -188,6 +199,8 @@ impl Series<'_> {
             Shape::TimeSum => self.time_sum(cut),
             Shape::Sum => sum(inside),
             Shape::Services => services(inside),
+            Shape::CountOf => amount(inside, |what| if let What::Outcome(yes) = what { Some(f64::from(u8::from(*yes))) } else { None }),
+            Shape::Total => amount(inside, |what| if let What::Value { seconds, .. } = what { Some(*seconds) } else { None }),
         }
     }
 
@@ -289,6 +302,13 @@ fn services(inside: &[&Item]) -> Measured {
     }
     let n = all.len();
     Measured { value: (n > 0).then_some(skewed_ones.len() as f64), n, ..Measured::default() }
+}
+
+/// A count or a sum, which has neither a fraction nor an interval.
+fn amount(inside: &[&Item], of: impl Fn(&What) -> Option<f64>) -> Measured {
+    let amounts: Vec<f64> = inside.iter().filter_map(|i| of(&i.what)).collect();
+    let value = (!amounts.is_empty()).then(|| amounts.iter().sum());
+    Measured { value, n: amounts.len(), ..Measured::default() }
 }
 
 /// Rule 9: every quantile whenever n >= 1; the value is p50.

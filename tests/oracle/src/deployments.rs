@@ -28,9 +28,11 @@ pub struct Deployment {
     pub sha: Option<String>,
     row_sha: Option<String>,
     pub digest: Option<String>,
-    version: Option<String>,
+    pub version: Option<String>,
     pub config_repo: Option<String>,
     pub config_sha: Option<String>,
+    /// Rule 24.
+    pub repo: Option<String>,
     pub history: History,
     /// What it first brings to its environment: not in the history of an earlier successful one (rule 19).
     pub brought: BTreeSet<String>,
@@ -140,6 +142,8 @@ fn read(row: &Row, graph: &Graph) -> Option<Deployment> {
     let service = text(row, "service").unwrap_or_default();
     let outcome = text(row, "outcome").unwrap_or_default();
     let (row_sha, digest) = (sha(row, "sha"), text(row, "digest"));
+    let source_sha = graph.source_sha(row_sha.as_ref(), digest.as_ref());
+    let repo = source_sha.as_ref().and_then(|s| graph.source_repo(text(row, "repo").as_ref(), digest.as_ref(), &service, s));
     let history = graph.history(row_sha.as_ref(), digest.as_ref(), text(row, "repo").as_ref(), &service, list(row, "commit_shas").as_ref());
     Some(Deployment {
         source: source(row),
@@ -153,11 +157,12 @@ fn read(row: &Row, graph: &Graph) -> Option<Deployment> {
         outcome,
         explicit_kind: text(row, "kind"),
         evidence: text(row, "evidence"),
-        sha: graph.source_sha(row_sha.as_ref(), digest.as_ref()),
+        sha: source_sha,
         row_sha,
         digest,
         version: text(row, "version"),
         config_repo: text(row, "config_repo"),
+        repo,
         config_sha: sha(row, "config_sha"),
         history,
         brought: BTreeSet::new(),

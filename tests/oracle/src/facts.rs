@@ -7,8 +7,10 @@ use crate::drift::{self, Drift};
 use crate::failures::{self, Failure, Incident};
 use crate::fold::fold;
 use crate::graph::Graph;
+use crate::jobs::Runs;
 use crate::pipelines::{self, Attempt};
 use crate::row::Row;
+use crate::test_results::{self, TestResult};
 use crate::time::Time;
 use crate::verdicts;
 
@@ -31,8 +33,18 @@ impl Folded {
             &folded("deployments"),
             &folded("pipeline_runs"),
         );
-        let kept =
-            ["deployments", "incidents", "changes", "pipeline_runs", "jobs", "gitops_observations", "test_results", "verdicts", "scans"];
+        let kept = [
+            "deployments",
+            "incidents",
+            "changes",
+            "pipeline_runs",
+            "jobs",
+            "gitops_observations",
+            "test_results",
+            "verdicts",
+            "scans",
+            "approvals",
+        ];
         let tables: BTreeMap<String, Vec<Row>> = kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect();
         Folded { deployed: deployments::read_all(&tables["deployments"], &graph), tables, graph }
     }
@@ -54,6 +66,8 @@ pub struct Facts {
     pub has_incident_rows: bool,
     pub attempts: Vec<Attempt>,
     pub drift: Drift,
+    pub runs: Runs,
+    pub tests: Vec<TestResult>,
 }
 
 impl Facts {
@@ -63,6 +77,7 @@ impl Facts {
         let incidents = failures::incidents(folded.rows("incidents"), &verdicts, &deployments, as_of);
         let (tests, observations) = (folded.rows("test_results"), folded.rows("gitops_observations"));
         let failures = failures::failures(&deployments, &incidents, &verdicts, tests, observations, as_of);
+        let runs = Runs::new(folded, as_of);
         let fixes = failures::fixes(&incidents, &deployments);
         Facts {
             is_fix: (0..deployments.len()).map(|i| fixes.contains(&i)).collect(),
@@ -71,6 +86,8 @@ impl Facts {
             incidents,
             attempts: pipelines::attempts(folded.rows("pipeline_runs"), folded.rows("jobs"), as_of),
             drift: drift::derive(observations, as_of),
+            tests: test_results::read(folded, &runs, &deployments, as_of),
+            runs,
             deployments,
         }
     }

@@ -168,7 +168,7 @@ impl Graph {
     }
 
     /// Rule 24: the repo is the deployment's, else the artifact's, else the service's, else the only one with that sha.
-    fn source_repo(&self, repo: Option<&String>, digest: Option<&String>, service: &str, sha: &str) -> Option<String> {
+    pub fn source_repo(&self, repo: Option<&String>, digest: Option<&String>, service: &str, sha: &str) -> Option<String> {
         let of_artifact = || self.artifacts.get(digest?)?.repo.clone();
         let of_service = || self.services.get(service)?.repo.clone();
         repo.cloned().or_else(of_artifact).or_else(of_service).or_else(|| self.only_repo(sha).cloned())

@@ -6,12 +6,15 @@ use crate::deployments::{Deployment, Group, fan_out, tier};
 use crate::drift;
 use crate::facts::{Facts, Folded};
 use crate::failures;
+use crate::gates;
+use crate::jobs;
 use crate::lead_time::{charge, finish};
 use crate::pipelines;
 use crate::promotion;
 use crate::question::Question;
 use crate::row::{Row, list, text, time};
 use crate::stats::Subject;
+use crate::test_results;
 use crate::time::{Time, seconds};
 
 /// The value of each dimension. A dimension that is absent fits no label and no filter: such a thing counts only in totals.
@@ -65,6 +68,10 @@ pub enum Shape {
     Sum,
     /// How many services are skewed.
     Services,
+    /// How many of the outcomes are true.
+    CountOf,
+    /// The sum of the values.
+    Total,
 }
 
 pub fn shape(metric: &str) -> Shape {
@@ -76,6 +83,10 @@ pub fn shape(metric: &str) -> Shape {
         "change_fail_rate" | "rework_rate" | "deployment_success_rate" | "pipeline_success_rate" | "retry_rate" => Shape::Ratio,
         "promotion_rate" | "template_adoption" => Shape::Ratio,
         "recovery_time" | "mttr" | "drift_duration" | "pipeline_mttr" => Shape::Survival,
+        "gate_coverage" | "change_scan_coverage" | "flaky_test_rate" | "test_pass_rate" | "false_result_rate" => Shape::Ratio,
+        "ungated_deployments" => Shape::CountOf,
+        "wasted_time" => Shape::Total,
+        "critical_path" => Shape::Quantiles(&[("p50", 0.5), ("p95", 0.95)]),
         "drift_ratio" => Shape::TimeShare,
         "drift_episodes" => Shape::PerAppDay,
         "blocked_time" => Shape::TimeSum,
@@ -87,7 +98,12 @@ pub fn shape(metric: &str) -> Shape {
 
 /// Counts the production tier, unless a filter takes its place.
 pub fn is_production_metric(metric: &str) -> bool {
-    !is_drift_metric(metric) && !is_pipeline_metric(metric) && !is_review_metric(metric) && !is_promotion_metric(metric) && metric != "mttr"
+    !is_drift_metric(metric)
+        && !is_pipeline_metric(metric)
+        && !is_review_metric(metric)
+        && !is_promotion_metric(metric)
+        && !is_repo_metric(metric)
+        && metric != "mttr"
 }
 
 pub fn is_drift_metric(metric: &str) -> bool {
@@ -97,6 +113,11 @@ pub fn is_drift_metric(metric: &str) -> bool {
 /// Counts environments of every tier.
 pub fn is_promotion_metric(metric: &str) -> bool {
     ["promotion_lead_time", "promotion_rate", "environment_lag", "version_skew", "config_lag"].contains(&metric)
+}
+
+/// Those of tests, jobs and changes whose every row has a repository and a service, be it "".
+pub fn is_repo_metric(metric: &str) -> bool {
+    test_results::METRICS.contains(&metric) || jobs::METRICS.contains(&metric) || metric == "change_scan_coverage"
 }
 
 pub fn is_review_metric(metric: &str) -> bool {
@@ -165,8 +186,18 @@ pub fn repo_homes(folded: &Folded, repo: &str) -> Vec<Home> {
     if homes.is_empty() { vec![run(Home::new())] } else { homes }
 }
 
+/// As `run_homes`; where the repository has no service, its name and its team are "".
+pub fn ci_homes(folded: &Folded, repo: &str, pipeline: &str) -> Vec<Home> {
+    let mut homes = run_homes(folded, repo, pipeline);
+    for home in &mut homes {
+        home.entry("service").or_default();
+        home.entry("team").or_default();
+    }
+    homes
+}
+
 /// The rows of the metric's base table that exist at `as_of`: under which labels, and the earliest time (rules 1, 3 and 6).
-pub fn base(folded: &Folded, q: &Question) -> Vec<(Home, Option<Time>)> {
+pub fn base(folded: &Folded, facts: &Facts, q: &Question) -> Vec<(Home, Option<Time>)> {
     let get = |row: &Row, column| text(row, column).unwrap_or_default();
     if q.metric == "mttr" {
         let rows = folded.rows("incidents").iter().filter(|r| failures::exists(r, q.as_of));
@@ -176,6 +207,13 @@ pub fn base(folded: &Folded, q: &Question) -> Vec<(Home, Option<Time>)> {
         rows.map(|r| (app_home(folded, &drift::place(r)), None)).collect()
     } else if is_review_metric(&q.metric) {
         folded.rows("changes").iter().flat_map(|r| repo_homes(folded, &get(r, "repo"))).map(|h| (h, None)).collect()
+    } else if test_results::METRICS.contains(&q.metric.as_str()) {
+        test_results::base(facts)
+    } else if jobs::METRICS.contains(&q.metric.as_str()) {
+        let rows = folded.rows("pipeline_runs").iter().filter(|r| pipelines::exists(r, q.as_of));
+        rows.flat_map(|r| ci_homes(folded, &get(r, "repo"), &get(r, "pipeline"))).map(|h| (h, None)).collect()
+    } else if q.metric == "change_scan_coverage" {
+        gates::change_base(folded)
     } else if is_pipeline_metric(&q.metric) {
         let rows = folded.rows("pipeline_runs").iter().filter(|r| pipelines::exists(r, q.as_of));
         rows.flat_map(|r| run_homes(folded, &get(r, "repo"), &get(r, "pipeline"))).map(|h| (h, None)).collect()
@@ -208,6 +246,9 @@ pub fn items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
         m if is_pipeline_metric(m) => pipeline_items(folded, facts, q),
         m if is_review_metric(m) => review_items(folded, q),
         "promotion_lead_time" | "promotion_rate" | "config_lag" | "onboarding_time" => promotion::items(folded, facts, q),
+        m if test_results::METRICS.contains(&m) => test_results::items(folded, facts, q),
+        m if jobs::METRICS.contains(&m) => jobs::items(folded, facts, q),
+        "change_scan_coverage" => gates::change_items(folded, q),
         _ => deployment_items(folded, facts, q),
     }
 }
@@ -265,6 +306,9 @@ fn deployment_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
                 items.extend(recovery(facts, &g, q.as_of).map(|what| logical(&g, what)));
             }
             items.extend(incident_items(folded, facts));
+        }
+        "gate_coverage" | "ungated_deployments" => {
+            items.extend(gates::items(folded, facts, q, &groups(&in_d)).into_iter().map(|(g, what)| logical(&g, what)));
         }
         // Rule 40: every kind, not merged.
         "deployment_success_rate" => items.extend(row_items(&|d| match d.outcome.as_str() {

@@ -20,7 +20,8 @@ pub struct Attempt {
     created_at: Option<Time>,
     queued_at: Option<Time>,
     duration_seconds: Option<f64>,
-    run: (String, String, String),
+    /// Source, pipeline and run_id.
+    pub run: (String, String, String),
     pub is_final: bool,
 }
 

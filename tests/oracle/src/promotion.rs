@@ -114,9 +114,7 @@ struct Went {
 fn fate(version: &Went, all: &[Went], as_of: Time) -> Option<What> {
     let limit = version.entered + HORIZON;
     // What was there before it entered below did not overtake anybody.
-    let overtakes = |other: &Went| {
-        other.entered > version.entered && other.arrived.is_some_and(|t| other.entered <= t && t <= limit)
-    };
+    let overtakes = |other: &Went| other.entered > version.entered && other.arrived.is_some_and(|t| other.entered <= t && t <= limit);
     match version.arrived {
         Some(t) if t < version.entered => Some(What::Excluded("out_of_order")),
         Some(t) if t <= limit => Some(What::Outcome(true)),

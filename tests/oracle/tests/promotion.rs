@@ -188,13 +188,13 @@ fn what_is_overtaken_or_out_of_order_does_not_count() {
 }
 
 #[test]
-fn what_feeds_is_the_highest_below_with_rows() {
+fn what_feeds_is_the_highest_below_with_a_success() {
     let failed = with(deployed("preprod", "sha256:x", 1, 6), json!({"outcome": "failure"}));
     let w = world(json!({"services": [cart()], "deployments": [
         deployed("dev", "sha256:x", 1, 0), deployed("prod", "sha256:x", 1, 9), failed]}));
-    // preprod has a row, though a failed one: it feeds prod, and nothing entered it. dev feeds preprod, where x has not come: lapsed.
+    // Nothing ever succeeded in preprod: dev feeds prod, where x has come within the day, and preprod, where it has not: lapsed.
     let split = by("environment", ask("promotion_rate"));
-    is_null(&point_of(&w, "prod", &split), "empty");
+    assert_eq!(point_of(&w, "prod", &split)["value"], 1.0);
     assert_eq!(point_of(&w, "preprod", &split)["value"], 0.0);
 }
 

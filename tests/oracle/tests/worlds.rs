@@ -88,6 +88,9 @@ fn the_worlds_are_rich() {
         "out_of_order",
         "no_commit",
         "no_scan",
+        "no_gate",
+        "no_sha",
+        "no_jobs",
     ] {
         assert!(seen.contains(reason), "no world has {reason}");
     }

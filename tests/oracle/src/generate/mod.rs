@@ -6,7 +6,10 @@ pub mod dice;
 mod gates;
 mod gitops;
 mod incidents;
+mod jobs;
 mod runs;
+mod scans;
+mod tests;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -76,8 +79,11 @@ pub fn world(seed: u64) -> BTreeMap<String, Vec<Row>> {
     gitops::fill(&mut maker);
     incidents::fill(&mut maker);
     runs::fill(&mut maker);
+    verdicts::fill(&mut maker); // after all that, which does not depend on them
+    jobs::fill(&mut maker);
+    tests::fill(&mut maker);
     gates::fill(&mut maker);
-    verdicts::fill(&mut maker); // last, so that the rest of a world does not depend on them
+    scans::fill(&mut maker);
     maker.tables
 }
 
