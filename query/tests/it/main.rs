@@ -7,4 +7,5 @@ mod explain;
 mod oracle;
 mod rules;
 mod slt;
+mod then;
 mod world;
