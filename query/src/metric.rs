@@ -13,6 +13,22 @@ pub enum Family {
     Drift,
     Pipelines,
     Reviews,
+    /// Results of one test on one commit.
+    FlakyTests,
+    /// The last result of each test.
+    Tests,
+    /// Failed checks after deployments.
+    Checks,
+    /// What deployments needed before they started.
+    Gates,
+    /// What scans found in the versions that run at a moment.
+    Findings,
+    /// Merged changes and their scans.
+    ScannedChanges,
+    /// Jobs, else runs, that ended.
+    Work,
+    /// The jobs that successful runs had to wait for.
+    CriticalPaths,
 }
 
 /// Which deployments a deployment metric looks at, before rows of one version are merged (semantics, 7.21).
@@ -89,7 +105,16 @@ metrics! {
     pipeline_duration: "pipeline", "Pipeline duration", "s", Down, Pipelines, Rows, true;
     pipeline_queue_time: "pipeline", "Pipeline queue time", "s", Down, Pipelines, Rows, true;
     pipeline_mttr: "pipeline", "Pipeline recovery time", "s", Down, Pipelines, Rows, true;
+    wasted_time: "pipeline", "Wasted time", "s", Down, Work, Rows, false;
+    critical_path: "pipeline", "Critical path", "s", Down, CriticalPaths, Rows, true;
     retry_rate: "pipeline", "Pipeline retry rate", "1", Down, Pipelines, Rows, true;
+    test_pass_rate: "tests", "Test pass rate", "1", Up, Tests, Rows, true;
+    flaky_test_rate: "tests", "Flaky test rate", "1", Down, FlakyTests, Rows, true;
+    false_result_rate: "tests", "False result rate", "1", Down, Checks, Rows, true;
+    gate_coverage: "gates", "Gate coverage", "1", Up, Gates, Counted, true;
+    ungated_deployments: "gates", "Ungated deployments", "count", Down, Gates, Counted, false;
+    scan_findings: "gates", "Scan findings", "count", Down, Findings, Rows, false;
+    change_scan_coverage: "gates", "Change scan coverage", "1", Up, ScannedChanges, Rows, true;
     review_time: "review", "Review time", "s", Down, Reviews, Rows, true;
     change_size: "review", "Change size", "count", Down, Reviews, Rows, true;
 }

@@ -28,6 +28,16 @@ pub enum Tip {
     NoSourceLink,
 }
 
+impl Tip {
+    /// The repository that it leads to.
+    pub fn repo(&self) -> Option<&Arc<Repo>> {
+        match self {
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => Some(repo),
+            Tip::NoGraph(None) | Tip::NoSourceLink => None,
+        }
+    }
+}
+
 /// One deployment of one service, classified.
 #[derive(Clone, Debug)]
 pub struct Classified {
@@ -41,6 +51,8 @@ pub struct Classified {
     /// What somebody said it was: wins over everything.
     said_kind: Option<DeploymentKind>,
     pub tip: Tip,
+    /// The commit it was built from, by its own word or its artifact's.
+    pub source_sha: Option<String>,
     /// Commits that it first brought to its environment (not in the history of an earlier success there).
     pub brought: Vec<Node>,
     /// The deployment whose version it replaced, as an index into the service's deployments.
@@ -186,7 +198,9 @@ pub fn classify(
                 row.finished_at = None;
             }
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
+            let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
             Classified {
+                source_sha: row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())),
                 tier: tier(&row.environment),
                 said_kind: said_kind(&source, &row.deployment_id),
                 service: service.to_owned(),

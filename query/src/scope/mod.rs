@@ -5,10 +5,15 @@ mod batch;
 mod changes;
 mod deployments;
 mod drift;
+mod gates;
+mod homes;
 mod incidents;
 mod pipelines;
 mod reviews;
+mod scans;
 mod subject;
+mod test_results;
+mod work;
 
 pub use batch::bucket_batch;
 pub use subject::Subject;
@@ -82,6 +87,14 @@ fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts
         Family::Drift => builder.drift(),
         Family::Pipelines => builder.pipelines(),
         Family::Reviews => builder.reviews(),
+        Family::FlakyTests => builder.flaky_tests(),
+        Family::Tests => builder.tests(),
+        Family::Checks => builder.checks(),
+        Family::Gates => builder.gates(),
+        Family::Findings => builder.findings(),
+        Family::ScannedChanges => builder.scanned_changes(),
+        Family::Work => builder.work(),
+        Family::CriticalPaths => builder.critical_paths(),
     }
     builder.finish()
 }

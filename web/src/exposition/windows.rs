@@ -39,11 +39,12 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
 /// Whether there is anything that a question could be about.
 fn has_rows(family: Family, facts: &Facts) -> bool {
     match family {
-        Family::Deployments | Family::Changes => !facts.services.is_empty(),
+        Family::Deployments | Family::Changes | Family::Gates | Family::Findings => !facts.services.is_empty(),
         Family::Incidents => !facts.links.is_empty(),
         Family::Drift => !facts.apps.is_empty(),
-        Family::Pipelines => !facts.runs.is_empty(),
-        Family::Reviews => !facts.repos.is_empty(),
+        Family::Pipelines | Family::Work | Family::CriticalPaths => !facts.runs.is_empty(),
+        Family::FlakyTests | Family::Tests | Family::Checks => !facts.tests.is_empty() || !facts.checks.all.is_empty(),
+        Family::Reviews | Family::ScannedChanges => !facts.repos.is_empty(),
     }
 }
 
@@ -72,7 +73,8 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
     let name = name(metric);
     let help = help(metric);
     match metric.unit {
-        unit if unit == "s" || !point.quantiles.is_empty() => {
+        // A sum has no median.
+        unit if (unit == "s" && metric.min_n_applies) || !point.quantiles.is_empty() => {
             let median = [("p50".to_owned(), value)];
             let quantiles: Vec<(&String, &f64)> = if point.quantiles.is_empty() {
                 median.iter().map(|(stat, value)| (stat, value)).collect()
