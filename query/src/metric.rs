@@ -27,6 +27,22 @@ pub enum Family {
     Templates,
     /// The five metrics together.
     Score,
+    /// Results of one test on one commit.
+    FlakyTests,
+    /// The last result of each test.
+    Tests,
+    /// Failed checks after deployments.
+    Checks,
+    /// What deployments needed before they started.
+    Gates,
+    /// What scans found in the versions that run at a moment.
+    Findings,
+    /// Merged changes and their scans.
+    ScannedChanges,
+    /// Jobs, else runs, that ended.
+    Work,
+    /// The jobs that successful runs had to wait for.
+    CriticalPaths,
 }
 
 impl Family {
@@ -37,7 +53,7 @@ impl Family {
 
     /// Whether its metrics tell how things stand at a moment, not what happened in a window.
     pub const fn is_state(self) -> bool {
-        matches!(self, Family::Rungs | Family::Templates)
+        matches!(self, Family::Rungs | Family::Templates | Family::Findings)
     }
 }
 
@@ -123,8 +139,17 @@ metrics! {
     pipeline_duration: "pipeline", "Pipeline duration", "s", Down, Pipelines, Rows, true;
     pipeline_queue_time: "pipeline", "Pipeline queue time", "s", Down, Pipelines, Rows, true;
     pipeline_mttr: "pipeline", "Pipeline recovery time", "s", Down, Pipelines, Rows, true;
+    wasted_time: "pipeline", "Wasted time", "s", Down, Work, Rows, false;
+    critical_path: "pipeline", "Critical path", "s", Down, CriticalPaths, Rows, true;
     retry_rate: "pipeline", "Pipeline retry rate", "1", Down, Pipelines, Rows, true;
     template_adoption: "pipeline", "Template adoption", "1", Up, Templates, Rows, true;
+    test_pass_rate: "tests", "Test pass rate", "1", Up, Tests, Rows, true;
+    flaky_test_rate: "tests", "Flaky test rate", "1", Down, FlakyTests, Rows, true;
+    false_result_rate: "tests", "False result rate", "1", Down, Checks, Rows, true;
+    gate_coverage: "gates", "Gate coverage", "1", Up, Gates, Counted, true;
+    ungated_deployments: "gates", "Ungated deployments", "count", Down, Gates, Counted, false;
+    scan_findings: "gates", "Scan findings", "count", Down, Findings, Rows, false;
+    change_scan_coverage: "gates", "Change scan coverage", "1", Up, ScannedChanges, Rows, true;
     review_time: "review", "Review time", "s", Down, Reviews, Rows, true;
     change_size: "review", "Change size", "count", Down, Reviews, Rows, true;
 }

@@ -231,11 +231,19 @@ impl Family {
             | Family::Rungs
             | Family::Config
             | Family::Onboarding
+            | Family::Gates
+            | Family::Findings
             | Family::Score => &[Dimension::Environment, Dimension::Service, Dimension::Team],
             Family::Incidents => &[Dimension::Service, Dimension::Team],
             Family::Drift => &[Dimension::App, Dimension::Environment, Dimension::Service, Dimension::Team],
-            Family::Pipelines | Family::Templates => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
-            Family::Reviews => &[Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Pipelines
+            | Family::Templates
+            | Family::FlakyTests
+            | Family::Tests
+            | Family::Checks
+            | Family::Work
+            | Family::CriticalPaths => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Reviews | Family::ScannedChanges => &[Dimension::Repo, Dimension::Service, Dimension::Team],
         }
     }
 }

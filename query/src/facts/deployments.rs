@@ -28,6 +28,16 @@ pub enum Tip {
     NoSourceLink,
 }
 
+impl Tip {
+    /// The repository that it leads to.
+    pub fn repo(&self) -> Option<&Arc<Repo>> {
+        match self {
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => Some(repo),
+            Tip::NoGraph(None) | Tip::NoSourceLink => None,
+        }
+    }
+}
+
 /// One deployment of one service, classified.
 #[derive(Clone, Debug)]
 pub struct Classified {

@@ -2,10 +2,14 @@
 //! applications and runs that a row touches; `Facts` is the unchanging picture that questions are asked of.
 //! A rebuild from the log gives an equal picture.
 
+pub mod approvals;
 pub mod changes;
 pub mod deployments;
 pub mod drift;
 pub mod failures;
+pub mod false_results;
+mod gate_rows;
+pub mod gates;
 pub mod graph;
 mod picture;
 pub mod pipelines;
@@ -13,7 +17,10 @@ pub mod promotions;
 mod rows;
 pub mod rungs;
 pub mod stages;
+pub mod runs;
+pub mod scans;
 mod tenant;
+pub mod test_results;
 pub mod verdicts;
 pub mod waiting;
 
@@ -42,4 +49,20 @@ macro_rules! typed {
         })+
     };
 }
-typed!(Artifact, Change, Commit, Deployment, GitopsObservation, Incident, Job, PipelineRun, Push, Review, Service, TestResult, Verdict);
+typed!(
+    Approval,
+    Artifact,
+    Change,
+    Commit,
+    Deployment,
+    GitopsObservation,
+    Incident,
+    Job,
+    PipelineRun,
+    Push,
+    Review,
+    Scan,
+    Service,
+    TestResult,
+    Verdict
+);

@@ -4,12 +4,16 @@ use super::changes::ChangeRow;
 use super::deployments::Classified;
 use super::failures::{Failure, Link};
 use super::stages::stages;
+use super::false_results::Excuses;
+use super::gate_rows::{gate_rows, test_rows};
+use super::pipelines::{Red, last_attempts, reds};
+use super::runs::critical_path;
 use super::{AppFacts, Facts, ServiceFacts, Stream};
 use flowgauge_lake::model::facts::{
-    ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink,
+    ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink, PipelineFact,
 };
-use flowgauge_lake::model::{Cell, DeploymentKind, Time};
-use std::collections::BTreeMap;
+use flowgauge_lake::model::{Cell, DeploymentKind, Outcome, Source, Time};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// All rows of a fact table, in a fixed order.
 pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
@@ -23,7 +27,12 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
         }
         FactTable::DriftStretches => facts.apps.values().flat_map(|app| stretch_rows(facts, app)).collect(),
         FactTable::DriftEpisodes => facts.apps.values().flat_map(|app| episode_rows(facts, app)).collect(),
-        FactTable::Pipelines => facts.runs.values().flat_map(|runs| runs.values()).map(|fact| fact.clone().into_cells()).collect(),
+        FactTable::Pipelines => facts.runs.values().flat_map(|runs| pipeline_rows(facts, runs.values().collect())).collect(),
+        FactTable::TestVerdicts => {
+            let excuses = Excuses::new(facts, Time::MAX);
+            services().flat_map(|(name, service)| test_rows(facts, &excuses, name, service)).collect()
+        }
+        FactTable::GateCoverage => services().flat_map(|(name, service)| gate_rows(facts, name, service)).collect(),
     }
 }
 
@@ -255,6 +264,32 @@ fn episode_rows(facts: &Facts, app: &AppFacts) -> Vec<Vec<Cell>> {
         .into_cells()
     };
     app.drift.episodes.iter().map(row).collect()
+}
+
+/// The attempts of one repository, with what follows from all of them together.
+fn pipeline_rows(facts: &Facts, attempts: Vec<&PipelineFact>) -> Vec<Vec<Cell>> {
+    let last = last_attempts(&attempts);
+    let reds = reds(&last, Time::MAX);
+    let reds: HashMap<*const PipelineFact, &Red<'_>> = reds.iter().map(|red| (std::ptr::from_ref(red.opened_by), red)).collect();
+    let last: HashSet<*const PipelineFact> = last.into_iter().map(std::ptr::from_ref).collect();
+    let path = |fact: &PipelineFact| {
+        let is_done = fact.result == Some(Outcome::Success) && last.contains(&std::ptr::from_ref(fact));
+        let group = facts.by_run.get(&Source::new(&fact.source), &fact.run_id).filter(|_| is_done)?;
+        let run = group.runs.iter().find(|run| run.pipeline == fact.pipeline)?;
+        Some(critical_path(group.jobs_of(run), Time::MAX)).filter(|path| !path.is_empty())
+    };
+    let row = |fact: &PipelineFact| {
+        let (red, path) = (reds.get(&std::ptr::from_ref(fact)), path(fact));
+        PipelineFact {
+            critical_path: path.as_ref().map(|path| path.iter().map(|step| step.job.label().to_owned()).collect()),
+            critical_path_seconds: path.map(|path| path.iter().map(|step| step.seconds).sum()),
+            red_from: red.map(|red| red.from),
+            red_to: red.and_then(|red| red.until),
+            ..fact.clone()
+        }
+        .into_cells()
+    };
+    attempts.into_iter().map(row).collect()
 }
 
 /// Rows of a fact table by the month of its partition.

@@ -67,22 +67,12 @@ impl<'a> Builder<'a> {
         for (service, of) in self.services() {
             self.connect(service, of);
             let all = &of.deployments;
-            let wanted = |deployment: &Classified| {
-                deployment.finished_at().is_some_and(|at| self.exists(at)) && self.counts(&deployment.row.environment, deployment.tier)
-            };
-            let rows: Vec<usize> = (0..all.len()).filter(|&i| wanted(&all[i])).collect();
+            let rows = self.counted_rows(all);
             if population == Population::Rows {
                 self.single_deployments(service, all, &rows);
                 continue;
             }
-            // Split or filtered by environment nothing is merged across environments.
-            let apart = self.question.filters.contains_key(&Dimension::Environment);
-            let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
-            for &i in &rows {
-                let environment = all[i].row.environment.as_str();
-                let key = self.key(&self.deployment_labels(service, environment));
-                groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
-            }
+            let groups = self.by_series(service, all, rows);
             for ((key, _), rows) in groups {
                 self.left_out(&key, all, &rows, population);
                 let is_in = |i: &usize| match population {
@@ -98,6 +88,32 @@ impl<'a> Builder<'a> {
         if population == Population::AtRisk {
             self.attributed_incidents();
         }
+    }
+
+    /// Deployments in the environments that are counted, as far as they have finished.
+    pub(super) fn counted_rows(&self, all: &[Classified]) -> Vec<usize> {
+        let wanted = |deployment: &Classified| {
+            deployment.finished_at().is_some_and(|at| self.exists(at)) && self.counts(&deployment.row.environment, deployment.tier)
+        };
+        (0..all.len()).filter(|&i| wanted(&all[i])).collect()
+    }
+
+    /// Rows among which those of one version may be one deployment, with the series that they are in: split or filtered by
+    /// environment nothing is merged across environments.
+    pub(super) fn by_series(
+        &self,
+        service: &'a str,
+        all: &'a [Classified],
+        rows: Vec<usize>,
+    ) -> BTreeMap<(Vec<String>, &'a str), Vec<usize>> {
+        let apart = self.question.filters.contains_key(&Dimension::Environment);
+        let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
+        for i in rows {
+            let environment = all[i].row.environment.as_str();
+            let key = self.key(&self.deployment_labels(service, environment));
+            groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
+        }
+        groups
     }
 
     fn single_deployments(&mut self, service: &'a str, all: &'a [Classified], rows: &[usize]) {

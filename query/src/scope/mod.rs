@@ -6,6 +6,8 @@ mod changes;
 mod config;
 mod deployments;
 mod drift;
+mod gates;
+mod homes;
 mod incidents;
 mod onboarding;
 mod pipelines;
@@ -15,6 +17,10 @@ mod rungs;
 mod score;
 mod subject;
 mod templates;
+mod scans;
+mod subject;
+mod test_results;
+mod work;
 
 pub use batch::bucket_batch;
 pub use score::score_scope;
@@ -99,6 +105,14 @@ pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &F
         Family::Templates => builder.templates(),
         // Its rows are answers of other metrics: `score_scope`.
         Family::Score => {}
+        Family::FlakyTests => builder.flaky_tests(),
+        Family::Tests => builder.tests(),
+        Family::Checks => builder.checks(),
+        Family::Gates => builder.gates(),
+        Family::Findings => builder.findings(),
+        Family::ScannedChanges => builder.scanned_changes(),
+        Family::Work => builder.work(),
+        Family::CriticalPaths => builder.critical_paths(),
     }
     builder.finish()
 }

@@ -50,11 +50,14 @@ fn has_rows(family: Family, facts: &Facts) -> bool {
         | Family::Rungs
         | Family::Config
         | Family::Onboarding
+        | Family::Gates
+        | Family::Findings
         | Family::Score => !facts.services.is_empty(),
         Family::Incidents => !facts.links.is_empty(),
         Family::Drift => !facts.apps.is_empty(),
-        Family::Pipelines | Family::Templates => !facts.runs.is_empty(),
-        Family::Reviews => !facts.repos.is_empty(),
+        Family::Pipelines | Family::Templates | Family::Work | Family::CriticalPaths => !facts.runs.is_empty(),
+        Family::FlakyTests | Family::Tests | Family::Checks => !facts.tests.is_empty() || !facts.checks.all.is_empty(),
+        Family::Reviews | Family::ScannedChanges => !facts.repos.is_empty(),
     }
 }
 
@@ -85,7 +88,8 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
     let name = name(metric);
     let help = help(metric);
     match metric.unit {
-        unit if unit == "s" || !point.quantiles.is_empty() => {
+        // A sum has no median.
+        unit if (unit == "s" && metric.min_n_applies) || !point.quantiles.is_empty() => {
             let median = [("p50".to_owned(), value)];
             let quantiles: Vec<(&String, &f64)> = if point.quantiles.is_empty() {
                 median.iter().map(|(stat, value)| (stat, value)).collect()

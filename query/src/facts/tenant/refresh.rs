@@ -1,4 +1,4 @@
-//! Derives anew what rows have touched: services, applications, runs, and what reaches over all of them.
+//! Derives anew what rows have touched: services, applications, and what reaches over all of them.
 
 use super::Tenant;
 use crate::catalogue::Catalogue;
@@ -6,10 +6,8 @@ use crate::facts::deployments::{Classified, Tip, classify};
 use crate::facts::failures::{self, Degraded, Failure, Register};
 use crate::facts::graph::Repo;
 use crate::facts::verdicts::{self, Verdicts};
-use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, pipelines, rungs};
-use flowgauge_lake::model::{
-    Artifact, Deployment, GitopsObservation, Incident, PipelineRun, Service, Source, Table, TestResult, Tier, Verdict,
-};
+use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, rungs};
+use flowgauge_lake::model::{Artifact, Deployment, GitopsObservation, Incident, Service, Source, Table, Tier, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,7 +33,7 @@ impl Tenant {
             self.by_service.keys().cloned().collect()
         } else {
             let touched = self.by_service.keys().filter(|name| self.depends_on(name, &dirty.repos)).cloned();
-            touched.chain(dirty.services).collect()
+            touched.chain(dirty.services.iter().cloned()).collect()
         };
         let deployments_changed = !names.is_empty();
         names.iter().for_each(|name| self.refresh_service(name));
@@ -43,21 +41,12 @@ impl Tenant {
             self.refresh_catalogue();
         }
         self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) });
-        if deployments_changed || dirty.incidents || !dirty.apps.is_empty() || dirty.catalogue {
+        self.refresh_runs(&dirty);
+        self.refresh_tests(&dirty);
+        self.refresh_scans(&dirty);
+        let checks_changed = dirty.checks || dirty.by_run.iter().any(|run| self.checked_runs.contains(run));
+        if deployments_changed || dirty.incidents || checks_changed || dirty.approvals || !dirty.apps.is_empty() || dirty.catalogue {
             self.refresh_failures();
-        }
-        for key in &dirty.runs {
-            if let Some(stored) = self.entities.get(Table::PipelineRun, key) {
-                let run = entity::<PipelineRun>(stored.cells());
-                let repo = run.repo.clone();
-                let fact = pipelines::pipeline_fact(run, stored.source(), &self.entities);
-                // A later row may be the first to name the repository, or name another.
-                let stood = self.run_repos.insert(key.clone(), repo.clone()).filter(|stood| *stood != repo);
-                if let Some(runs) = stood.and_then(|stood| self.facts.runs.get_mut(&stood)) {
-                    Arc::make_mut(runs).remove(key);
-                }
-                Arc::make_mut(self.facts.runs.entry(repo).or_default()).insert(key.clone(), fact);
-            }
         }
         self.facts.definitions = self.definitions.clone();
         self.facts.data_as_of = self.entities.data_as_of;
@@ -210,13 +199,8 @@ impl Tenant {
         verdicts::order(&mut said);
         let said = Verdicts::read(&said, &incidents, &register);
         let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.definitions);
-        let phase = table_column(Table::TestResult, "phase");
-        let tests: Vec<(Source, TestResult)> = self
-            .entities
-            .table(Table::TestResult)
-            .filter(|(_, stored)| stored.cells()[phase].as_text() == Some("post_deploy"))
-            .map(|(_, stored)| (stored.source().clone(), entity::<TestResult>(stored.cells())))
-            .collect();
+        self.refresh_checks(&register);
+        self.refresh_approvals(&register);
         let degraded: Vec<Degraded> = self
             .facts
             .apps
@@ -232,7 +216,7 @@ impl Tenant {
             })
             .collect();
         let mut all: BTreeMap<String, Vec<Failure>> = failures::incident_failures(&links);
-        for (service, found) in failures::verified_failures(&register, &tests, &degraded, &self.definitions) {
+        for (service, found) in failures::verified_failures(&register, &self.facts.checks.all, &degraded, &self.definitions) {
             all.entry(service).or_default().extend(found);
         }
         for (service, list) in &deployments {
@@ -247,8 +231,4 @@ impl Tenant {
         self.facts.fixes = Arc::new(fixes);
         self.facts.links = Arc::new(links);
     }
-}
-
-fn table_column(table: Table, name: &str) -> usize {
-    table.spec().column(name).expect("a column of the public schema")
 }
