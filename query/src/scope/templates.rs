@@ -8,8 +8,7 @@ use flowgauge_lake::model::facts::PipelineFact;
 impl<'a> Builder<'a> {
     pub(super) fn templates(&mut self) {
         let facts = self.facts;
-        let by_pipeline =
-            self.question.by.contains(&Dimension::Pipeline) || self.question.filters.contains_key(&Dimension::Pipeline);
+        let by_pipeline = self.question.by.contains(&Dimension::Pipeline) || self.question.filters.contains_key(&Dimension::Pipeline);
         for (repo, runs) in &facts.runs {
             let attempts: Vec<&PipelineFact> = runs.values().filter(|run| run.seen_at.is_none_or(|at| self.exists(at))).collect();
             let mut pipelines: Vec<Option<&str>> = vec![None];

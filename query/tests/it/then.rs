@@ -71,7 +71,10 @@ async fn what_was_answered_then_is_answered_for_then() {
                     answers.push(serde_json::to_string(&series).expect("plain data"));
                 }
                 if answers[0] != answers[1] {
-                    differences.push(format!("seed {seed}, {} by {:?} as of {moment}\n  then  {}\n  today {}", question.metric, question.by, answers[0], answers[1]));
+                    differences.push(format!(
+                        "seed {seed}, {} by {:?} as of {moment}\n  then  {}\n  today {}",
+                        question.metric, question.by, answers[0], answers[1]
+                    ));
                 }
             }
         }

@@ -73,9 +73,12 @@ impl Tenant {
             Some(repo) => repos.contains(repo),
             None => deployment.row.config_sha.is_some(),
         };
-        deployments.into_iter().any(|deployment| configured_there(deployment) || match &deployment.tip {
-            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
-            Tip::NoGraph(None) | Tip::NoSourceLink => true,
+        deployments.into_iter().any(|deployment| {
+            configured_there(deployment)
+                || match &deployment.tip {
+                    Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
+                    Tip::NoGraph(None) | Tip::NoSourceLink => true,
+                }
         })
     }
 
