@@ -3,14 +3,17 @@
 //! A rebuild from the log gives an equal picture.
 
 pub mod changes;
+pub mod configuration;
 pub mod deployments;
 pub mod drift;
 pub mod failures;
 pub mod graph;
+pub mod lineage;
 mod picture;
 pub mod pipelines;
 mod rows;
 mod tenant;
+pub mod tickets;
 pub mod verdicts;
 
 pub use picture::{AppFacts, Facts, ServiceFacts, Stream};
@@ -38,4 +41,19 @@ macro_rules! typed {
         })+
     };
 }
-typed!(Artifact, Change, Commit, Deployment, GitopsObservation, Incident, Job, PipelineRun, Push, Review, Service, TestResult, Verdict);
+typed!(
+    Artifact,
+    Change,
+    Commit,
+    Deployment,
+    GitopsObservation,
+    Incident,
+    Job,
+    Manifest,
+    PipelineRun,
+    Push,
+    Review,
+    Service,
+    TestResult,
+    Verdict
+);
