@@ -1,6 +1,6 @@
 //! The history of a small repository that the test writes itself: root, rename, merge, tag, bot, shallow edge.
 
-use flowgauge_ingest::git::{GitError, History};
+use flowgauge_ingest::git::{GitError, History, Holds};
 use flowgauge_ingest::{OWN_KIND, People, own_event, own_lines};
 use flowgauge_lake::model::{Commit, Entity, Observation, Source, Table, Tenant, Time};
 use gix::actor::Signature;
@@ -93,7 +93,7 @@ fn sample(folder: &Path) -> Sample {
 }
 
 fn history<'a>(folder: &'a Path, address: &'a str) -> History<'a> {
-    History { address, repo: "git.acme.example/shop/checkout", since: None, into: folder }
+    History { address, repo: "git.acme.example/shop/checkout", since: None, into: folder, holds: Holds::Source }
 }
 
 fn read(history: &History) -> Result<Vec<Commit>, GitError> {

@@ -61,6 +61,8 @@ table! {
         rework_at: may Time = "when that became known",
         change_set_id: may String = "shared by the deployments of one change",
         evidence: may Evidence = "what told us, the best of it",
+        link_rule: must String = "how its commit was found: deployment_sha, artifact_digest, artifact_version, tag_is_commit, manifest_digest, manifest_tag, commit_trailer, none",
+        link_confidence: may String = "exact, strong or convention",
         duplicates: may Vec<String> = "ids of other evidence of the same deployment",
         url: may String = "address of its page",
     }

@@ -4,6 +4,7 @@
 
 pub mod approvals;
 pub mod changes;
+pub mod configuration;
 pub mod deployments;
 pub mod drift;
 pub mod failures;
@@ -11,6 +12,7 @@ pub mod false_results;
 mod gate_rows;
 pub mod gates;
 pub mod graph;
+pub mod lineage;
 mod picture;
 pub mod pipelines;
 pub mod promotions;
@@ -21,6 +23,7 @@ pub mod scans;
 pub mod stages;
 mod tenant;
 pub mod test_results;
+pub mod tickets;
 pub mod verdicts;
 pub mod waiting;
 
@@ -58,6 +61,7 @@ typed!(
     GitopsObservation,
     Incident,
     Job,
+    Manifest,
     PipelineRun,
     Push,
     Review,

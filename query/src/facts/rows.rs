@@ -102,6 +102,8 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
             rework_at,
             change_set_id: deployment.row.change_set_id.clone(),
             evidence: deployment.row.evidence,
+            link_rule: deployment.link.rule().to_owned(),
+            link_confidence: deployment.link.confidence().map(str::to_owned),
             duplicates: (!deployment.duplicates.is_empty())
                 .then(|| deployment.duplicates.iter().map(|other| other.deployment_id.clone()).collect()),
             url: deployment.row.url.clone(),

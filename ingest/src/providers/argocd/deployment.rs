@@ -4,7 +4,8 @@
 //! applications (its children are the deployments). An application without images may still be one.
 //!
 //! `sha` stays null: an image's tag is no commit id, at best a part of one. Tag and digest stand in `version` and `digest`, and
-//! are resolved where the commits are known. The configuration's commit is `config_sha`, of its first git source.
+//! are resolved where the commits are known. The configuration's commit is `config_sha`: of the source that value files are taken
+//! from by `$ref`, else of the first git source. `config_paths` are the files and folders of it that the application is made of.
 
 use super::identity::Identity;
 use super::image::{self, Artifact};
@@ -29,7 +30,7 @@ pub(super) fn row(notification: &Notification, identity: &Identity, rules: &Rule
     if !outcome.is_ended() && (revisions.is_empty() || !revisions.iter().enumerate().all(is_resolved)) {
         return None;
     }
-    let config = config(&sources, &revisions);
+    let config = source::configuring(&sources);
     let initiated_by = &operation.operation.initiated_by;
     let artifact = artifact(app, operation, identity, &sources, &revisions);
     Some(Deployment {
@@ -38,8 +39,9 @@ pub(super) fn row(notification: &Notification, identity: &Identity, rules: &Rule
         environment: identity.environment.clone(),
         digest: artifact.digest,
         version: artifact.version,
-        config_repo: config.as_ref().and_then(|(source, _)| repo_name(&source.repo_url)),
-        config_sha: config.and_then(|(_, sha)| sha),
+        config_repo: config.and_then(|at| repo_name(&sources[at].repo_url)),
+        config_sha: config.and_then(|at| revisions.get(at)).filter(|sha| source::is_whole_sha(sha)).and_then(|sha| shared::sha(sha)),
+        config_paths: config.map(|at| source::paths(&sources, at)).filter(|paths| !paths.is_empty()),
         started_at: Some(started_at),
         finished_at: operation.finished_at(),
         outcome: Some(outcome),
@@ -68,12 +70,6 @@ fn is_parent(app: &Application) -> bool {
     let result = app.status.operation_state.as_ref().and_then(|operation| operation.sync_result.as_ref());
     let synced = result.and_then(|result| result.resources.as_ref()).into_iter().flatten().map(|resource| resource.kind.as_deref());
     shown.chain(synced).any(|kind| matches!(kind, Some("Application" | "ApplicationSet")))
-}
-
-/// The first git source and the commit it was synced to.
-fn config<'a>(sources: &'a [Source], revisions: &[String]) -> Option<(&'a Source, Option<String>)> {
-    let (at, source) = sources.iter().enumerate().find(|(_, source)| source.is_git())?;
-    Some((source, revisions.get(at).filter(|revision| source::is_whole_sha(revision)).and_then(|revision| shared::sha(revision))))
 }
 
 /// What the operation brought, if the pods that are shown are its own.

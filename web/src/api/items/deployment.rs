@@ -5,8 +5,10 @@ use crate::error::AppError;
 use flowgauge_lake::model::Table;
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_query::Found;
+use flowgauge_query::facts::Facts;
 use flowgauge_query::facts::deployments::Classified;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     let found = view.find(Table::Deployment, id);
@@ -27,13 +29,18 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     let text = |column: &str| first.and_then(|found| text_of(Table::Deployment.spec(), &found.row, column));
     let artifact: Vec<Found> = text("digest").map(|digest| view.find(Table::Artifact, digest)).unwrap_or_default();
     let runs = text("run_id").map_or(Ok(Vec::new()), |run| view.facts(FactTable::Pipelines, &[("run_id", run), ("source", &source)]))?;
+    let facts = view.app.engine().facts(&view.app.tenant());
+    let mut changes = of_this(FactTable::Changes, "source")?;
+    let tickets = name_tickets(&facts, &mut changes);
     Ok(item! {
         "data": fact.clone(),
         "row": entities(Table::Deployment, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "evidence": entities(Table::Deployment, &evidence.iter().collect::<Vec<_>>())?,
         "verdicts": view.verdicts("deployment_id", id)?,
         "failures": of_this(FactTable::DeploymentFailures, "source")?,
-        "changes": of_this(FactTable::Changes, "source")?,
+        "changes": changes,
+        "tickets": tickets,
+        "manifests": entities(Table::Manifest, &pinned(view, &facts, &told_by, &told_source).iter().collect::<Vec<_>>())?,
         "incidents": view.facts(FactTable::IncidentLinks, &[("deployment_id", &told_by), ("deployment_source", &told_source)])?,
         "previous": named("previous_deployment_id")?.pop().unwrap_or_default(),
         "next": of_service("previous_deployment_id", &told_by)?,
@@ -43,6 +50,37 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         "runs": runs,
         "raw_events": raw_events(found.iter().chain(&evidence)),
     })
+}
+
+/// Adds to each commit the tickets of its change; gives all of them, each once.
+fn name_tickets(facts: &Facts, changes: &mut [Value]) -> Vec<String> {
+    let mut all = BTreeSet::new();
+    for change in changes.iter_mut() {
+        let repo = text_in(change, "repo").and_then(|repo| facts.repos.get(repo));
+        let node = repo.zip(text_in(change, "sha")).and_then(|(repo, sha)| Some((repo, repo.find(sha)?)));
+        let tickets = node.map(|(repo, node)| repo.tickets(node)).unwrap_or_default();
+        all.extend(tickets.iter().cloned());
+        if let Some(change) = change.as_object_mut() {
+            change.insert("tickets".to_owned(), tickets.into());
+        }
+    }
+    all.into_iter().collect()
+}
+
+/// The row of the configuration that said which image was deployed, if that is how the commit was found.
+fn pinned(view: &View<'_>, facts: &Facts, id: &str, source: &str) -> Vec<Found> {
+    let mut all = facts.services.values().flat_map(|service| service.deployments.iter());
+    let Some(told) = all.find(|deployment| deployment.row.deployment_id == id && deployment.source.as_str() == source) else {
+        return Vec::new();
+    };
+    let (Some(repo), Some((sha, path, image))) = (&told.row.config_repo, &told.link.pinned) else { return Vec::new() };
+    let spec = Table::Manifest.spec();
+    let is_it = |found: &Found| {
+        [("sha", sha), ("path", path), ("image", image)]
+            .iter()
+            .all(|(column, value)| text_of(spec, &found.row, column) == Some(value.as_str()))
+    };
+    view.find(Table::Manifest, repo).into_iter().filter(is_it).collect()
 }
 
 /// Under which id and source the facts have a deployment, and all evidence of it.
