@@ -60,9 +60,36 @@ pub struct Duplicate {
     pub tier: Tier,
     pub first_at: Option<Time>,
     pub finished_at: Option<Time>,
+    pub version: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub evidence: Option<Evidence>,
 }
 
+/// Reasons of a kind that others ask about.
+pub const SAID: &str = "said by a person";
+pub const GIVEN: &str = "given by the source";
+pub const ROLLED_FORWARD: &str = "version rolled forward again";
+
 impl Classified {
+    /// A row whose kind is not derived yet.
+    pub(super) fn unclassified(row: Deployment, source: Source, service: &str, tier: Tier, took_effect: bool, tip: Tip) -> Self {
+        Classified {
+            row,
+            source,
+            service: service.to_owned(),
+            tier,
+            took_effect,
+            kind: None,
+            kind_reason: "",
+            said_kind: None,
+            tip,
+            brought: Vec::new(),
+            previous: None,
+            reverts: Vec::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
     pub fn finished_at(&self) -> Option<Time> {
         self.row.finished_at
     }
@@ -144,7 +171,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// Environments that differ only as `prod` and `production` do are one where evidence is put together.
-fn environment_key(name: &str) -> String {
+pub fn environment_key(name: &str) -> String {
     let lower = name.to_lowercase();
     let short = |part: &str| match part {
         "production" => "prod".to_owned(),
@@ -186,21 +213,8 @@ pub fn classify(
                 row.finished_at = None;
             }
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
-            Classified {
-                tier: tier(&row.environment),
-                said_kind: said_kind(&source, &row.deployment_id),
-                service: service.to_owned(),
-                source,
-                took_effect,
-                kind: None,
-                kind_reason: "",
-                tip,
-                brought: Vec::new(),
-                previous: None,
-                reverts: Vec::new(),
-                duplicates: Vec::new(),
-                row,
-            }
+            let (tier, said_kind) = (tier(&row.environment), said_kind(&source, &row.deployment_id));
+            Classified { said_kind, ..Classified::unclassified(row, source, service, tier, took_effect, tip) }
         })
         .collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -253,6 +267,9 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
                 .map(|other| Duplicate {
                     first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
                     finished_at: other.row.finished_at,
+                    version: other.row.version,
+                    outcome: other.row.outcome,
+                    evidence: other.row.evidence,
                     deployment_id: other.row.deployment_id,
                     environment: other.row.environment,
                     source: other.source,
@@ -343,8 +360,8 @@ fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
     let mut current: Option<usize> = None;
     let mut effective: Vec<usize> = Vec::new();
     for (place, &i) in indices.iter().enumerate() {
-        let told = all[i].said_kind.map(|kind| (kind, "said by a person"));
-        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, "given by the source"))), current) {
+        let told = all[i].said_kind.map(|kind| (kind, SAID));
+        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, GIVEN))), current) {
             (Some(told), _) => told,
             (None, None) if place == 0 => (DeploymentKind::Release, "first of its environment"),
             (None, None) => kind_by_commits(&all[i]),
@@ -377,7 +394,7 @@ fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]
         return if first_effect(&running.row).is_some_and(|replaced| returning < replaced) {
             (DeploymentKind::Rollback, "version ran before the one it replaces")
         } else {
-            (DeploymentKind::Release, "version rolled forward again")
+            (DeploymentKind::Release, ROLLED_FORWARD)
         };
     }
     kind_by_commits(deployment)

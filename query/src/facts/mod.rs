@@ -7,9 +7,11 @@ pub mod deployments;
 pub mod drift;
 pub mod failures;
 pub mod graph;
+pub mod ledger;
 mod picture;
 pub mod pipelines;
 mod rows;
+pub mod state;
 mod tenant;
 pub mod verdicts;
 

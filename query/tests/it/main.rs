@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
 mod explain;
+mod ledger;
 mod oracle;
 mod rules;
 mod slt;

@@ -1,6 +1,6 @@
 //! One merge or pull request.
 
-use super::{View, entities, item, raw_events, text_in, text_of};
+use super::{View, entities, members, raw_events, text_in, text_of};
 use crate::error::AppError;
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Cell, Table};
@@ -38,7 +38,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         deployments.extend(view.facts(FactTable::Deployments, &[("deployment_id", deployment), ("source", source)])?);
     }
     let reviews = of_change(Table::Review);
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::Change, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "commits": entities(Table::Commit, &commits.iter().collect::<Vec<_>>())?,
         "reviews": entities(Table::Review, &reviews.iter().collect::<Vec<_>>())?,
