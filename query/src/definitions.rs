@@ -22,6 +22,9 @@ pub struct Definitions {
     /// A failing test or degraded health this long after a deployment makes it failed.
     #[serde(with = "duration")]
     pub verify_window: i64,
+    /// A deployment younger than this may still turn out to have failed.
+    #[serde(with = "duration")]
+    pub maturity: i64,
     /// What entered an environment counts as promoted if it reaches the next within this time.
     #[serde(with = "duration")]
     pub promotion_horizon: i64,
@@ -50,6 +53,7 @@ impl Default for Definitions {
             dedupe_window: 15 * 60,
             fanout_window: 2 * 3600,
             verify_window: 30 * 60,
+            maturity: 24 * 3600,
             promotion_horizon: 30 * 86_400,
             required_gates: Vec::new(),
             min_n: 5,

@@ -1,13 +1,16 @@
 -- Share of production deployments that took effect and failed; each at most once.
 -- Grain: one row per series and bucket. Unit: 1. Reads: scope (deployment, failure, incident, excluded, series), buckets.
-with failed as (
+with moment as (select max(as_of) as as_of from buckets),
+failed as (
     select distinct f.series, f.id
-    from scope f cross join (select max(as_of) as as_of from buckets) q
-    where f.what = 'failure' and f.at <= q.as_of
+    from scope f cross join moment
+    where f.what = 'failure' and f.at <= moment.as_of
 ),
 deployments as (
-    select d.series, d.bucket, count(*) as total, count(f.id) as failures
-    from scope d left join failed f on f.series = d.series and f.id = d.id
+    select d.series, d.bucket, count(*) as total, count(f.id) as failures,
+        -- Too young to be sure that they are well.
+        count(*) filter (where f.id is null and d.until > moment.as_of) as pending
+    from scope d cross join moment left join failed f on f.series = d.series and f.id = d.id
     where d.what = 'deployment'
     group by d.series, d.bucket
 ),
@@ -29,6 +32,7 @@ select s.series, b.bucket,
     -- Incidents that could not be charged to a deployment are failures that are missing here.
     case when not sources.has_incidents then 0.0
         else coalesce(coverage(o.attributed, o.unattributed), 1.0) end as coverage,
+    cast(d.pending as double) as detail_pending,
     o.no_op as excluded_no_op, o.rollback as excluded_rollback, o.unattributed as excluded_unattributed
 from scope s
 cross join buckets b

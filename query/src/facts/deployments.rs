@@ -98,9 +98,40 @@ pub struct Duplicate {
     pub tier: Tier,
     pub first_at: Option<Time>,
     pub finished_at: Option<Time>,
+    pub version: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub evidence: Option<Evidence>,
 }
 
+/// Reasons of a kind that others ask about.
+pub const SAID: &str = "said by a person";
+pub const GIVEN: &str = "given by the source";
+pub const ROLLED_FORWARD: &str = "version rolled forward again";
+
 impl Classified {
+    /// A row whose kind is not derived yet.
+    pub(super) fn unclassified(row: Deployment, source: Source, service: &str, tier: Tier, took_effect: bool, tip: Tip) -> Self {
+        Classified {
+            row,
+            source,
+            service: service.to_owned(),
+            tier,
+            took_effect,
+            kind: None,
+            kind_reason: "",
+            said_kind: None,
+            tip,
+            link: Link::default(),
+            source_sha: None,
+            published_at: None,
+            configured_at: None,
+            brought: Vec::new(),
+            previous: None,
+            reverts: Vec::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
     pub fn finished_at(&self) -> Option<Time> {
         self.row.finished_at
     }
@@ -156,7 +187,7 @@ fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// Environments that differ only as `prod` and `production` do are one where evidence is put together.
-pub(super) fn environment_key(name: &str) -> String {
+pub fn environment_key(name: &str) -> String {
     let lower = name.to_lowercase();
     let short = |part: &str| match part {
         "production" => "prod".to_owned(),
@@ -199,25 +230,11 @@ pub fn classify(
             }
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
             let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
-            Classified {
-                source_sha,
-                published_at: artifact.and_then(|artifact| artifact.published_at),
-                configured_at: config_commit(&row, &sources.repos).and_then(|(repo, node)| repo.landed_at(node)),
-                tier: tier(&row.environment),
-                said_kind: said_kind(&source, &row.deployment_id),
-                service: service.to_owned(),
-                source,
-                took_effect,
-                kind: None,
-                kind_reason: "",
-                tip,
-                link,
-                brought: Vec::new(),
-                previous: None,
-                reverts: Vec::new(),
-                duplicates: Vec::new(),
-                row,
-            }
+            let published_at = artifact.and_then(|artifact| artifact.published_at);
+            let configured_at = config_commit(&row, &sources.repos).and_then(|(repo, node)| repo.landed_at(node));
+            let (tier, said_kind) = (tier(&row.environment), said_kind(&source, &row.deployment_id));
+            let plain = Classified::unclassified(row, source, service, tier, took_effect, tip);
+            Classified { said_kind, link, source_sha, published_at, configured_at, ..plain }
         })
         .collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -272,6 +289,9 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
                     Duplicate {
                         first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
                         finished_at: other.row.finished_at,
+                        version: other.row.version,
+                        outcome: other.row.outcome,
+                        evidence: other.row.evidence,
                         deployment_id: other.row.deployment_id,
                         environment: other.row.environment,
                         source: other.source,
@@ -363,8 +383,8 @@ fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
     let mut current: Option<usize> = None;
     let mut effective: Vec<usize> = Vec::new();
     for (place, &i) in indices.iter().enumerate() {
-        let told = all[i].said_kind.map(|kind| (kind, "said by a person"));
-        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, "given by the source"))), current) {
+        let told = all[i].said_kind.map(|kind| (kind, SAID));
+        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, GIVEN))), current) {
             (Some(told), _) => told,
             (None, None) if place == 0 => (DeploymentKind::Release, "first of its environment"),
             (None, None) => kind_by_commits(&all[i]),
@@ -397,7 +417,7 @@ fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]
         return if first_effect(&running.row).is_some_and(|replaced| returning < replaced) {
             (DeploymentKind::Rollback, "version ran before the one it replaces")
         } else {
-            (DeploymentKind::Release, "version rolled forward again")
+            (DeploymentKind::Release, ROLLED_FORWARD)
         };
     }
     kind_by_commits(deployment)

@@ -5,6 +5,7 @@ use super::deployments::Classified;
 use super::failures::{Failure, Link};
 use super::false_results::Excuses;
 use super::gate_rows::{gate_rows, test_rows};
+use super::ledger::entries;
 use super::pipelines::{Red, last_attempts, reds};
 use super::runs::critical_path;
 use super::stages::stages;
@@ -20,6 +21,7 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
     let services = || facts.services.iter().map(|(name, service)| (name.as_str(), service.as_ref()));
     match table {
         FactTable::Deployments => services().flat_map(|(name, service)| deployment_rows(facts, name, service)).collect(),
+        FactTable::DeploymentLedger => super::ledger::rows(facts),
         FactTable::DeploymentFailures => services().flat_map(|(name, service)| failure_rows(facts, name, service)).collect(),
         FactTable::Changes => services().flat_map(|(name, service)| change_rows(facts, name, service)).collect(),
         FactTable::IncidentLinks => {
@@ -58,6 +60,7 @@ fn recovery(deployments: &[Classified], failures: &[&Failure]) -> (Option<Time>,
 fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell>> {
     let deployments = &of.deployments;
     let fixes = facts.fixes.get(service);
+    let entries = entries(deployments, &facts.definitions);
     let row = |(index, deployment): (usize, &Classified)| {
         let failures: Vec<&Failure> = failures_of(facts, service, index).collect();
         let (recovered_at, remedy) = recovery(deployments, &failures);
@@ -107,6 +110,10 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
             duplicates: (!deployment.duplicates.is_empty())
                 .then(|| deployment.duplicates.iter().map(|other| other.deployment_id.clone()).collect()),
             url: deployment.row.url.clone(),
+            class: entries[index].class,
+            class_reason: Some(entries[index].reason.clone()),
+            suspected_duplicate_of: (!entries[index].suspects.is_empty())
+                .then(|| entries[index].suspects.iter().copied().map(id).collect()),
         }
         .into_cells()
     };
@@ -114,7 +121,7 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
 }
 
 /// Why a deployment does not count in deployment frequency, the strongest reason first.
-fn excluded_reason(deployment: &Classified) -> Option<&'static str> {
+pub(super) fn excluded_reason(deployment: &Classified) -> Option<&'static str> {
     use flowgauge_lake::model::Tier;
     if deployment.finished_at().is_none() {
         Some("not_finished")
@@ -230,6 +237,7 @@ fn link_rows(facts: &Facts, link: &Link) -> Vec<Vec<Cell>> {
             deployment_source: charged.map(|deployment| deployment.source.as_str().to_owned()),
             deployment_service: spot.map(|spot| spot.service.clone()),
             rule: rule.to_owned(),
+            attributed: charged.is_some(),
             lag_seconds: charged.and_then(Classified::finished_at).map(|finished| link.started_at.seconds_since(finished)),
         }
         .into_cells()

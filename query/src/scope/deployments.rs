@@ -156,7 +156,8 @@ impl<'a> Builder<'a> {
             if unplanned { all[i].finished_at() } else { fixed_since() }
         };
         let since = group.0.iter().filter_map(rework_at).min();
-        let row = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, ..ScopeRow::default() };
+        let until = Some(at.plus_seconds(self.facts.definitions.maturity));
+        let row = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, until, ..ScopeRow::default() };
         self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {

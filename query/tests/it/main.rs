@@ -4,6 +4,7 @@
 
 mod definitions_doc;
 mod explain;
+mod ledger;
 mod lineage;
 mod oracle;
 mod rules;

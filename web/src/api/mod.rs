@@ -22,6 +22,7 @@ use axum::http::{Method, Uri};
 use axum::routing::any;
 use endpoint::Endpoint;
 pub use explain::page as explain_page;
+pub use items::item;
 pub use parameters::Parameters;
 
 /// Every address of the API.

@@ -5,3 +5,4 @@ mod items;
 mod metrics;
 mod pages;
 mod support;
+mod verdicts;

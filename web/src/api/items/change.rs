@@ -1,6 +1,6 @@
 //! One merge or pull request.
 
-use super::{View, entities, item, raw_events, text_in, text_of};
+use super::{View, entities, members, raw_events, text_in, text_of};
 use crate::error::AppError;
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Cell, Table};
@@ -41,7 +41,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     let reviews = of_change(Table::Review);
     let named = |column: &str| found.first().and_then(|found| text_of(Table::Change.spec(), &found.row, column));
     let (title, branch) = (named("title"), named("source_branch"));
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::Change, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "commits": entities(Table::Commit, &commits.iter().collect::<Vec<_>>())?,
         "reviews": entities(Table::Review, &reviews.iter().collect::<Vec<_>>())?,
