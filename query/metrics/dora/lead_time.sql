@@ -1,8 +1,8 @@
 -- Time from a commit's author time to the end of the first deployment that brought it: the median commit.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (commit, series), buckets.
-with asked as (select bool_or(with_intervals) as for_intervals from buckets),
+with asked as (select bool_or(with_intervals) as for_intervals, bool_or(with_sample) as for_sample from buckets),
 commits as (
-    select series, bucket, id, seconds_between(since, at) as lead,
+    select series, bucket, id, seconds_between(since, at) as lead, asked.for_sample,
         -- Drawing costs: without clusters nothing is drawn.
         case when asked.for_intervals then id end as cluster,
         case when reason is null and seconds_between(since, at) < 0 then 'clock_skew' else reason end as reason
@@ -11,7 +11,8 @@ commits as (
 leads as (
     select series, bucket, count(*) as n, count(distinct id) as deployments,
         quantile(lead, 0.5) as p50, quantile(lead, 0.75) as p75, quantile(lead, 0.9) as p90,
-        avg(lead) as mean, order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
+        avg(lead) as mean, order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn,
+        array_agg(lead) filter (where for_sample) as sample, array_agg(id) filter (where for_sample) as sample_cluster
     from commits where reason is null
     group by series, bucket
 ),
@@ -38,6 +39,7 @@ select s.series, b.bucket,
     case when l.n = l.deployments then 'order_statistic' else 'cluster_bootstrap' end as ci_method,
     coverage(coalesce(l.n, 0), coalesce(e.missing, 0)) as coverage,
     l.mean as detail_mean,
+    l.sample as sample, l.sample_cluster as sample_cluster,
     e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,
     e.merge_commit as excluded_merge_commit, e.no_commit_time as excluded_no_commit_time, e.no_files as excluded_no_files,
     e.clock_skew as excluded_clock_skew
