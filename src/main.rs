@@ -34,6 +34,8 @@ enum Command {
     Backfill(commands::backfill::Backfill),
     /// Answers one question about a metric
     Metric(commands::metric::Metric),
+    /// Compares two windows: what has changed, by how much, and whether that is more than chance
+    Compare(commands::compare::Compare),
     /// Tells why a value is what it is: its rows, its statement, the raw events
     Explain(commands::explain::Explain),
     /// Runs one SQL statement that only reads
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
             Command::Import(command) => command.run().await,
             Command::Backfill(command) => command.run().await,
             Command::Metric(command) => command.run().await,
+            Command::Compare(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Query(command) => command.run().await,
             Command::CheckConfig(command) => command.run(),

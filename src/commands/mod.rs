@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod check_config;
+pub mod compare;
 pub mod demo;
 pub mod explain;
 pub mod import;

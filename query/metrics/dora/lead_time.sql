@@ -1,8 +1,8 @@
 -- Time from a commit's author time to the end of the first deployment that brought it: the median commit.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (commit, series), buckets.
-with asked as (select bool_or(with_intervals) as for_intervals from buckets),
+with asked as (select bool_or(with_intervals) as for_intervals, bool_or(with_sample) as for_sample from buckets),
 commits as (
-    select series, bucket, id, seconds_between(since, at) as lead,
+    select series, bucket, id, seconds_between(since, at) as lead, asked.for_sample,
         -- Drawing costs: without clusters nothing is drawn.
         case when asked.for_intervals then id end as cluster,
         coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
@@ -18,7 +18,8 @@ leads as (
         avg(coalesce(merge_wait, 0.0)) as merge_wait, avg(coalesce(build, 0.0)) as build,
         avg(coalesce(promote_wait, 0.0)) as promote_wait, avg(coalesce(sync_wait, 0.0)) as sync_wait,
         avg(coalesce(deploy, 0.0)) as deploy,
-        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
+        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn,
+        array_agg(lead) filter (where for_sample) as sample, array_agg(id) filter (where for_sample) as sample_cluster
     from commits where reason is null
     group by series, bucket
 ),
@@ -47,6 +48,7 @@ select s.series, b.bucket,
     l.mean as detail_mean,
     l.coding as detail_coding, l.pickup as detail_pickup, l.review as detail_review, l.merge_wait as detail_merge_wait,
     l.build as detail_build, l.promote_wait as detail_promote_wait, l.sync_wait as detail_sync_wait, l.deploy as detail_deploy,
+    l.sample as sample, l.sample_cluster as sample_cluster,
     e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,
     e.merge_commit as excluded_merge_commit, e.no_commit_time as excluded_no_commit_time, e.no_files as excluded_no_files,
     e.clock_skew as excluded_clock_skew

@@ -4,7 +4,7 @@ use super::ScopeRow;
 use crate::buckets::Bucket;
 use crate::error::QueryError;
 use crate::facts::stages::STAGES;
-use crate::question::Question;
+use crate::question::{Extent, Question};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use flowgauge_lake::model::Time;
@@ -47,7 +47,7 @@ fn stage_seconds(rows: &[ScopeRow], stage: usize) -> ArrayRef {
 }
 
 /// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, the moment that a
-/// state is told of, and whether intervals are wanted (some cost).
+/// state is told of, and whether intervals and samples are wanted (some cost).
 pub fn bucket_batch(buckets: &[Bucket], question: &Question, with_intervals: bool) -> Result<RecordBatch, QueryError> {
     let times = |get: &dyn Fn(&Bucket) -> Time| {
         let times: TimestampMicrosecondArray = buckets.iter().map(|bucket| Some(get(bucket).micros())).collect();
@@ -65,6 +65,7 @@ pub fn bucket_batch(buckets: &[Bucket], question: &Question, with_intervals: boo
         ("state_at", times(&|bucket| question.state_at(bucket))),
         ("days", Arc::new(days)),
         ("with_intervals", Arc::new(BooleanArray::from(vec![with_intervals; buckets.len()]))),
+        ("with_sample", Arc::new(BooleanArray::from(vec![question.extent == Extent::Sample; buckets.len()]))),
     ];
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), false)).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)

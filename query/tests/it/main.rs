@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
+mod compare;
 mod definitions_doc;
 mod explain;
 mod ledger;

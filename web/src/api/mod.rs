@@ -1,5 +1,6 @@
 //! The JSON API: addresses, parameters, forms of answers. Computes nothing; figures come from the engine.
 
+mod compare;
 mod endpoint;
 mod explain;
 mod format;
@@ -30,6 +31,7 @@ fn endpoints() -> Vec<Endpoint> {
     let all = [
         metrics::endpoints(),
         scorecard::endpoints(),
+        compare::endpoints(),
         lists::endpoints(),
         items::endpoints(),
         sources::endpoints(),

@@ -171,6 +171,7 @@ mod tests {
             excluded: BTreeMap::new(),
             coverage: None,
             detail: serde_json::Map::new(),
+            sample: Vec::new(),
             explain: None,
         }
     }
