@@ -235,13 +235,13 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
                 .map(|other| {
                     told.link.depend_as(other.link);
                     Duplicate {
-                    first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
-                    finished_at: other.row.finished_at,
-                    deployment_id: other.row.deployment_id,
-                    environment: other.row.environment,
-                    source: other.source,
-                    tier: other.tier,
-                }
+                        first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
+                        finished_at: other.row.finished_at,
+                        deployment_id: other.row.deployment_id,
+                        environment: other.row.environment,
+                        source: other.source,
+                        tier: other.tier,
+                    }
                 })
                 .collect();
             told

@@ -37,7 +37,10 @@ fn id(start: &str) -> String {
 
 fn commit(repo: &str, start: &str, parent: Option<&str>, message: &str) -> (Table, Row) {
     let parents: Vec<String> = parent.into_iter().map(id).collect();
-    said("commits", json!({"repo": repo, "sha": id(start), "parents": parents, "message": message, "authored_at": "2026-01-01T00:00:00Z", "files": []}))
+    said(
+        "commits",
+        json!({"repo": repo, "sha": id(start), "parents": parents, "message": message, "authored_at": "2026-01-01T00:00:00Z", "files": []}),
+    )
 }
 
 fn pin(at: &str, path: &str, image: &str, environment: Option<&str>, what: Value) -> (Table, Row) {
@@ -82,10 +85,22 @@ fn world() -> Vec<(Table, Row)> {
         pin("c5", "cart/overlays/prod/kustomization.yaml", "r.acme.io/shop/cart", Some("prod"), json!({"digest": "sha256:c4"})),
         said("artifacts", json!({"digest": "sha256:c4", "name": "shop/cart", "source_sha": id("bbbbbbb3"), "repo": cart})),
         // Two builds of one version that do not agree, one that does.
-        said("artifacts", json!({"digest": "sha256:v1", "name": "shop/stock", "version": "1", "source_sha": id("1111111a"), "repo": repo("stock")})),
-        said("artifacts", json!({"digest": "sha256:v2", "name": "shop/stock", "version": "2", "source_sha": id("1111111a"), "repo": repo("stock")})),
-        said("artifacts", json!({"digest": "sha256:v3", "name": "shop/stock", "version": "2", "source_sha": id("2222222b"), "repo": repo("stock")})),
-        said("artifacts", json!({"digest": "sha256:v4", "name": "shop/other", "version": "3", "source_sha": id("2222222b"), "repo": repo("other")})),
+        said(
+            "artifacts",
+            json!({"digest": "sha256:v1", "name": "shop/stock", "version": "1", "source_sha": id("1111111a"), "repo": repo("stock")}),
+        ),
+        said(
+            "artifacts",
+            json!({"digest": "sha256:v2", "name": "shop/stock", "version": "2", "source_sha": id("1111111a"), "repo": repo("stock")}),
+        ),
+        said(
+            "artifacts",
+            json!({"digest": "sha256:v3", "name": "shop/stock", "version": "2", "source_sha": id("2222222b"), "repo": repo("stock")}),
+        ),
+        said(
+            "artifacts",
+            json!({"digest": "sha256:v4", "name": "shop/other", "version": "3", "source_sha": id("2222222b"), "repo": repo("other")}),
+        ),
     ];
     rows.extend([
         sync("cart", 1, "c1", json!({})),
