@@ -28,7 +28,7 @@ pub struct Pin {
 
 impl Pin {
     /// `None` where nothing is pinned.
-    fn new(image: &str, tag: Option<&str>, digest: Option<&str>) -> Option<Pin> {
+    pub(crate) fn new(image: &str, tag: Option<&str>, digest: Option<&str>) -> Option<Pin> {
         // Some write the whole reference where the name belongs, or the digest behind the tag.
         let reference = Image::parse(image);
         let (tag, behind_tag) = match tag.and_then(|tag| tag.split_once('@')) {

@@ -9,6 +9,7 @@
 
 use super::identity::Identity;
 use super::image::{self, Artifact};
+use super::overrides;
 use super::payload::{self, Application, Notification, OperationState, Resource, SyncedResource};
 use super::source::{self, Source};
 use crate::provider::Rules;
@@ -72,16 +73,18 @@ fn is_parent(app: &Application) -> bool {
     shown.chain(synced).any(|kind| matches!(kind, Some("Application" | "ApplicationSet")))
 }
 
-/// What the operation brought, if the pods that are shown are its own.
+/// What the operation brought: the images shown, if their pods are its own; else what the application sets itself.
 fn artifact(app: &Application, operation: &OperationState, identity: &Identity, sources: &[Source], revisions: &[String]) -> Artifact {
-    if !shows_its_pods(app, operation, revisions) {
-        return Artifact::default();
-    }
     let images = app.status.summary.as_ref().and_then(|summary| summary.images.as_deref()).unwrap_or_default();
-    match (images, sources, revisions) {
+    let is_shown = shows_its_pods(app, operation, revisions);
+    if is_shown && !images.is_empty() {
+        return image::artifact(images, &identity.service, revisions);
+    }
+    let set: Vec<String> = sources.iter().flat_map(|source| overrides::references(&source.overrides, &identity.service)).collect();
+    match (&set[..], sources, revisions) {
         // A chart that shows no images is known by its own version.
-        ([], [Source { chart: Some(_), .. }], [version]) => Artifact { version: Some(version.clone()), digest: None },
-        _ => image::artifact(images, &identity.service, revisions),
+        ([], [Source { chart: Some(_), .. }], [version]) if is_shown => Artifact { version: Some(version.clone()), digest: None },
+        _ => image::artifact(&set, &identity.service, revisions),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where an application's manifests come from: git, or a chart, or both.
 
+use super::overrides;
+use crate::manifests::Pin;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -12,6 +14,8 @@ pub(super) struct Source {
     /// The name by which value files of other sources refer to its files.
     reference: Option<String>,
     value_files: Vec<String>,
+    /// Images that the application sets itself.
+    pub overrides: Vec<Pin>,
 }
 
 impl Source {
@@ -24,6 +28,7 @@ impl Source {
             path: text("path"),
             reference: text("ref"),
             value_files: value_files.filter_map(Value::as_str).map(str::to_owned).collect(),
+            overrides: overrides::of(value),
         }
     }
 
