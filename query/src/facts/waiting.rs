@@ -21,12 +21,12 @@ pub fn waiting(service: &str, of: &ServiceFacts, from: usize, to: usize, facts: 
     let (lower, upper) = (&of.deployments[from], &of.deployments[to]);
     let (start, end) = (lower.finished_at().unwrap_or_default(), upper.finished_at().unwrap_or_default());
     let spot = |index| Spot { service: service.to_owned(), index };
-    let named = facts.approvals.of_deployment(&spot(to)).map(|approved| &approved.approval);
+    let (below, above) = (spot(from), spot(to));
+    let named = facts.approvals.of_deployment(&above).map(|approved| &approved.approval);
     let for_place = facts.approvals.of_service(service).map(|approved| &approved.approval).filter(|approval| is_for(approval, &upper.row));
     let (gate, approval): (Vec<&Approval>, Vec<&Approval>) =
         named.chain(for_place).partition(|approval| approval.kind == ApprovalKind::Release);
     let asked = |approvals: Vec<&Approval>| approvals.into_iter().filter_map(|it| it.requested_at.zip(it.decided_at)).collect();
-    let below = spot(from);
     let checks = facts.checks.of_deployment(&below).filter(|check| check.bound(facts, as_of).is_some_and(|(spot, _)| *spot == below));
     let reasons: [Vec<Span>; 5] = [
         upper.row.started_at.zip(upper.finished_at()).into_iter().collect(),
