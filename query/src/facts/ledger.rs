@@ -224,7 +224,7 @@ fn duplicate_row(facts: &Facts, service: &str, deployment: &Classified, other: &
         outcome: other.outcome,
         evidence: other.evidence,
         class: Some(class),
-        reason: Some("tells of a deployment that better evidence tells of".to_owned()),
+        reason: Some("another row tells of the same deployment better".to_owned()),
         counted: false,
         excluded_reason: Some(class.as_str().to_owned()),
         duplicate_of: Some(deployment.row.deployment_id.clone()),

@@ -171,7 +171,7 @@ fn others(cells: &Cells<'_>, facts: &Facts) -> Vec<Link> {
     };
     let own = cells.text("deployment_id");
     let group = cells.text("deployment_group").filter(|id| own.as_ref() != Some(id)).map(|id| link("part of", id));
-    let told = cells.text("duplicate_of").map(|id| link("tells of", id));
+    let told = cells.text("duplicate_of").map(|id| link("evidence of", id));
     let suspects = cells.texts("suspected_duplicate_of").into_iter().map(|id| link("▲ may be the same as", id));
     told.into_iter().chain(group).chain(suspects).collect()
 }
