@@ -224,10 +224,14 @@ impl Family {
     /// What series of the family can be split and filtered by.
     pub const fn dimensions(self) -> &'static [Dimension] {
         match self {
-            Family::Deployments | Family::Changes | Family::Gates | Family::Findings => &[Dimension::Environment, Dimension::Service, Dimension::Team],
+            Family::Deployments | Family::Changes | Family::Gates | Family::Findings => {
+                &[Dimension::Environment, Dimension::Service, Dimension::Team]
+            }
             Family::Incidents => &[Dimension::Service, Dimension::Team],
             Family::Drift => &[Dimension::App, Dimension::Environment, Dimension::Service, Dimension::Team],
-            Family::Pipelines | Family::FlakyTests | Family::Tests | Family::Checks | Family::Work | Family::CriticalPaths => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Pipelines | Family::FlakyTests | Family::Tests | Family::Checks | Family::Work | Family::CriticalPaths => {
+                &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team]
+            }
             Family::Reviews | Family::ScannedChanges => &[Dimension::Repo, Dimension::Service, Dimension::Team],
         }
     }
