@@ -8,7 +8,7 @@ use super::configuration::{Configuration, Pinned};
 use super::deployments::{Sources, environment_key};
 use super::graph::{Node, PrefixMatch, Repo};
 use crate::catalogue::glob_matches;
-use flowgauge_lake::model::{Artifact, Deployment, Tier, tier_of};
+use flowgauge_lake::model::{Artifact, Deployment, Outcome, Tier, tier_of};
 use std::collections::BTreeSet;
 
 /// How far the line of first parents is searched for the commit that changed a deployment's files.
@@ -125,7 +125,11 @@ impl Search<'_> {
         self.by_tag(version).map(|found| ("tag_is_commit", found))
     }
 
+    /// Of what took no effect the configuration says only what was tried.
     fn by_configuration(&mut self, row: &mut Deployment) -> Option<(&'static str, Found)> {
+        if row.outcome != Some(Outcome::Success) && row.took_effect != Some(true) {
+            return None;
+        }
         let config_repo = row.config_repo.clone()?;
         let config_sha = row.config_sha.clone()?;
         let sources = self.sources;
@@ -419,7 +423,7 @@ mod tests {
             (format!("Bump cart\n\nsource-revision: shop/cart@{}", sha.to_uppercase()), named(Some("shop/cart"))),
             (format!("Bump to shop/cart@{sha}."), named(Some("shop/cart"))),
             (format!("Source-Commit: https://git.acme.io/shop/cart/-/commit/{sha}"), named(Some("git.acme.io/shop/cart"))),
-            (format!("Source-Sha: https://github.com/shop/cart/commit/{sha}"), named(Some("github.com/shop/cart"))),
+            (format!("Source-Sha: https://code.acme.io/shop/cart/commit/{sha}"), named(Some("code.acme.io/shop/cart"))),
             (format!("Bump {sha}"), vec![]),
             (format!("This reverts commit {sha}."), vec![]),
             ("mail me@facade1".to_owned(), vec![]),

@@ -114,6 +114,9 @@ fn world() -> Vec<(Table, Row)> {
         sync("cart", 7, "c3", json!({"sha": id("aaaaaaa1")})),
         sync("cart", 8, "c3", json!({"version": "aaaaaaa"})),
         sync("cart", 9, "c3", json!({"config_paths": ["cart/overlays/qa"]})),
+        // What failed brought nothing, unless it took effect.
+        sync("cart", 10, "c2", json!({"outcome": "failure"})),
+        sync("cart", 11, "c2", json!({"outcome": "failure", "took_effect": true})),
         sync("mail", 1, "c2", json!({})),
         sync("mail", 2, "c3", json!({})),
         sync("mail", 3, "c5", json!({"config_paths": ["mail/prod"]})),
@@ -160,6 +163,8 @@ fn each_rule_in_its_place() {
         ("cart-8", "none - -"),
         // The files that are named as its own are of one environment, whatever that is called.
         ("cart-9", "manifest_tag convention bbbbbbb3"),
+        ("cart-10", "none - -"),
+        ("cart-11", "manifest_tag convention aaaaaaa2"),
         ("mail-1", "none - -"),
         ("mail-2", "commit_trailer strong eeeeeee1"),
         ("mail-3", "commit_trailer strong eeeeeee1"),
