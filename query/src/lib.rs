@@ -4,6 +4,7 @@ pub mod answer;
 pub mod buckets;
 pub mod catalogue;
 pub mod definitions;
+pub mod diff;
 mod engine;
 pub mod entities;
 mod error;

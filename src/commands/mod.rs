@@ -3,6 +3,7 @@
 pub mod backfill;
 pub mod check_config;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod import;
 pub mod metric;

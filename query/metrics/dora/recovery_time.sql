@@ -1,28 +1,36 @@
--- Time from the end of a failed deployment to the end of the failure, those still open included as such.
--- Grain: one row per series and bucket. Unit: s. Reads: scope (deployment, failure, incident, series), buckets.
-with failures as (
-    select f.series, f.bucket, f.id, q.as_of,
+-- Time from the end of a failed deployment to the end of the failure, those still open included as such. By other definitions of
+-- incidents instead (recovers_incidents), rounded (recovery_round), only of what is over (censoring).
+-- Grain: one row per series and bucket. Unit: s. Reads: scope (deployment, failure, recovery, incident, series), buckets.
+with asked as (
+    select max(as_of) as as_of, max(cfr_num) as cfr_num, bool_or(recovers_incidents) as recovers_incidents,
+        max(recovery_round) as recovery_round, max(quantile_rule) as rule, max(censoring) as censoring
+    from buckets
+),
+failures as (
+    select f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring,
         min(f.since) as since,
         count(*) filter (where f.is_incident) as incidents,
         count(*) filter (where f.is_incident and (f.until is null or f.until > q.as_of)) as open_incidents,
         max(f.until) filter (where f.is_incident) as resolved_at,
         min(f.remedied_at) filter (where f.remedied_at <= q.as_of) as remedied_at
-    from scope f cross join (select max(as_of) as as_of from buckets) q
-    where f.what = 'failure' and f.at <= q.as_of
-    group by f.series, f.bucket, f.id, q.as_of
+    from scope f cross join asked q
+    where f.at <= q.as_of and case when q.recovers_incidents then f.what = 'recovery'
+        else f.what = 'failure' and is_failure(f.reason, q.cfr_num) end
+    group by f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring
 ),
 ended as (
-    select series, bucket, as_of, since,
+    select series, bucket, as_of, recovery_round, rule, censoring, since,
         case when incidents = 0 then remedied_at when open_incidents = 0 then resolved_at end as until
     from failures
 ),
 times as (
-    select series, bucket, until is not null as is_over, seconds_between(since, coalesce(until, as_of)) as seconds
+    select series, bucket, rule, censoring, until is not null as is_over,
+        rounded(seconds_between(since, coalesce(until, as_of)), recovery_round) as seconds
     from ended
 ),
 recovery as (
-    select series, bucket, count(*) as n,
-        kaplan_meier(seconds, is_over) as km
+    select series, bucket, count(*) filter (where is_over or censoring = 'km') as n,
+        kaplan_meier(seconds, is_over) as km, quantile(seconds, 0.5, rule) filter (where is_over) as middle
     from times where seconds >= 0
     group by series, bucket
 ),
@@ -40,9 +48,11 @@ incidents as (
 ),
 sources as (select count(*) > 0 as has_incidents from scope where what = 'incident_source')
 select s.series, b.bucket,
-    r.km['median'] as value,
+    case when coalesce(r.n, 0) = 0 and b.nothing_is_zero then 0.0 when b.censoring = 'km' then r.km['median']
+        when b.quantile_rule = 'mean' then r.km['mean_ended'] else r.middle end as value,
     coalesce(r.n, 0) as n,
-    r.km['lo'] as ci_lo, r.km['hi'] as ci_hi, 'kaplan_meier' as ci_method,
+    case when b.censoring = 'km' then r.km['lo'] end as ci_lo, case when b.censoring = 'km' then r.km['hi'] end as ci_hi,
+    case when b.censoring = 'km' then 'kaplan_meier' end as ci_method,
     case when not sources.has_incidents then 0.0
         else coalesce(coverage(i.attributed, i.unattributed), 1.0) end as coverage,
     r.km['median_ended'] as detail_median_resolved,

@@ -9,12 +9,15 @@ pub mod failures;
 pub mod graph;
 mod picture;
 pub mod pipelines;
+mod ranges;
 mod rows;
+mod sets;
 mod tenant;
 pub mod verdicts;
 
 pub use picture::{AppFacts, Facts, ServiceFacts, Stream};
 pub use rows::{by_month, fact_rows};
+pub use sets::Sets;
 pub use tenant::Tenant;
 
 use flowgauge_lake::model::Cell;

@@ -7,8 +7,10 @@ mod deployments;
 mod drift;
 mod incidents;
 mod pipelines;
+mod recoveries;
 mod reviews;
 mod subject;
+mod weeks;
 
 pub use batch::bucket_batch;
 pub use subject::Subject;
@@ -43,6 +45,12 @@ struct ScopeRow {
     is_incident: Option<bool>,
     is_hidden: Option<bool>,
     is_passed: Option<bool>,
+    /// The bounds of a change's legs.
+    opened_at: Option<Time>,
+    merged_at: Option<Time>,
+    /// Its local day and week, by number.
+    day: Option<i64>,
+    week: Option<i64>,
 }
 
 /// One line of an answer: the values of the question's dimensions.

@@ -4,6 +4,7 @@
 
 mod explain;
 mod oracle;
+mod presets;
 mod rules;
 mod slt;
 mod world;

@@ -8,7 +8,7 @@ use crate::facts::graph::Repo;
 use crate::facts::verdicts::{self, Verdicts};
 use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, pipelines};
 use flowgauge_lake::model::{
-    Artifact, Deployment, GitopsObservation, Incident, PipelineRun, Service, Source, Table, TestResult, Tier, Verdict,
+    Artifact, Deployment, GitopsObservation, Incident, PipelineRun, Service, Source, Table, TestResult, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ impl Tenant {
             self.refresh_catalogue();
         }
         for repo in &dirty.repos {
-            self.sources.repos.insert(repo.clone(), Arc::new(Repo::build(repo, &self.entities)));
+            let built = self.beside.as_ref().and_then(|facts| facts.repos.get(repo).cloned());
+            self.sources.repos.insert(repo.clone(), built.unwrap_or_else(|| Arc::new(Repo::build(repo, &self.entities))));
         }
         if !dirty.repos.is_empty() {
             self.facts.repos = Arc::new(self.sources.repos.clone());
@@ -42,11 +43,17 @@ impl Tenant {
         if std::mem::take(&mut self.dirty.catalogue) {
             self.refresh_catalogue();
         }
-        self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) });
+        match &self.beside {
+            Some(facts) => self.facts.apps = facts.apps.clone(),
+            None => self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) }),
+        }
         if deployments_changed || dirty.incidents || !dirty.apps.is_empty() || dirty.catalogue {
             self.refresh_failures();
         }
-        for key in &dirty.runs {
+        if let Some(facts) = &self.beside {
+            self.facts.runs = facts.runs.clone();
+        }
+        for key in dirty.runs.iter().filter(|_| self.beside.is_none()) {
             if let Some(stored) = self.entities.get(Table::PipelineRun, key) {
                 let run = entity::<PipelineRun>(stored.cells());
                 let repo = run.repo.clone();
@@ -63,6 +70,14 @@ impl Tenant {
         self.facts.data_as_of = self.entities.data_as_of;
         self.facts.version += 1;
         self.facts.clone()
+    }
+
+    /// As `refresh`, beside the picture of the same entities and the same catalogue under other definitions.
+    pub(in crate::facts) fn refresh_beside(&mut self, picture: &Facts) -> Facts {
+        self.beside = Some(picture.clone());
+        let facts = self.refresh();
+        self.beside = None;
+        facts
     }
 
     fn refresh_catalogue(&mut self) {
@@ -132,9 +147,9 @@ impl Tenant {
             production: Stream::default(),
             environments: BTreeMap::new(),
             paths: catalogue.get(service).and_then(|entry| entry.paths.clone()),
-            fanout_window: self.definitions.fanout_window,
+            definitions: self.definitions.clone(),
         };
-        facts.production = facts.stream(&|deployment| deployment.tier == Tier::Production, true);
+        facts.production = facts.stream(&|deployment| self.definitions.counts_tier(deployment.tier), true);
         let environments: BTreeSet<String> = facts.deployments.iter().map(|deployment| deployment.row.environment.clone()).collect();
         for environment in environments {
             let stream = facts.stream(&|deployment| deployment.row.environment == environment, false);
@@ -199,7 +214,7 @@ impl Tenant {
             self.entities.table(Table::Verdict).map(|(_, stored)| (stored.source().clone(), entity::<Verdict>(stored.cells()))).collect();
         verdicts::order(&mut said);
         let said = Verdicts::read(&said, &incidents, &register);
-        let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.definitions);
+        let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.facts.catalogue, &self.definitions);
         let phase = table_column(Table::TestResult, "phase");
         let tests: Vec<(Source, TestResult)> = self
             .entities
