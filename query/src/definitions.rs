@@ -170,8 +170,9 @@ impl Definitions {
                 return Err(format!("`{name} = {value}` cannot be counted by yet: take another value of docs/configuration.md"));
             }
             // Each on its own, so that an error names its key.
-            serde_json::from_value::<Definitions>(Value::Object(Map::from_iter([(name.clone(), value.clone())])))
-                .map_err(|error| if error.to_string().contains("unknown field") { error.to_string() } else { format!("{error} (in {name})") })?;
+            serde_json::from_value::<Definitions>(Value::Object(Map::from_iter([(name.clone(), value.clone())]))).map_err(|error| {
+                if error.to_string().contains("unknown field") { error.to_string() } else { format!("{error} (in {name})") }
+            })?;
         }
         let name = written.get("preset").and_then(Value::as_str).unwrap_or(presets::DEFAULT).to_owned();
         let base = presets::written(&name).ok_or_else(|| format!("unknown preset `{name}`: expected {}", presets::expected(&name)))?;
@@ -191,7 +192,10 @@ impl Definitions {
             return Err(format!("lt_unit = pr_merge begins at the merge: write lt_start = merge instead of {}", self.lt_start.as_str()));
         }
         if self.lt_legs == LtLegs::DevlakeSum && self.lt_unit != LtUnit::PrFirstCommit {
-            return Err(format!("lt_legs = devlake_sum adds up a change: write lt_unit = pr_first_commit instead of {}", self.lt_unit.as_str()));
+            return Err(format!(
+                "lt_legs = devlake_sum adds up a change: write lt_unit = pr_first_commit instead of {}",
+                self.lt_unit.as_str()
+            ));
         }
         Ok(())
     }

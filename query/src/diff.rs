@@ -9,8 +9,8 @@ use crate::explain::objects;
 use crate::facts::Facts;
 use crate::metric::{ALL, Metric};
 use crate::question::{Display, Extent, Question};
-use crate::run::{buckets_of, run};
-use crate::scope::{Subject, scope_with_subjects};
+use crate::run::{buckets_of, run, scope_of};
+use crate::scope::Subject;
 use flowgauge_lake::model::Time;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -107,7 +107,7 @@ pub async fn diff(old: &Side, new: &Side, limit: usize) -> Result<Diff, QueryErr
     let mut metrics = Vec::with_capacity(ALL.len());
     for metric in ALL {
         let answers = Pair { old: old.answer(metric).await?, new: new.answer(metric).await? };
-        let mut rows = moved(old.rows(metric)?, new.rows(metric)?);
+        let mut rows = moved(old.rows(metric).await?, new.rows(metric).await?);
         let moved = rows.len();
         rows.truncate(limit);
         metrics.push(MetricDiff { metric: metric.id, unit: metric.unit, is_changed: answers.old != answers.new, answers, moved, rows });
@@ -138,10 +138,10 @@ impl Side {
     }
 
     /// The rows of a metric's scope by what they are about.
-    fn rows(&self, metric: &Metric) -> Result<Rows, QueryError> {
+    async fn rows(&self, metric: &Metric) -> Result<Rows, QueryError> {
         let question = self.question(metric);
         let buckets = buckets_of(&question, &self.facts.definitions)?;
-        let scope = scope_with_subjects(metric, &question, &buckets, &self.facts)?;
+        let scope = scope_of(metric, &question, &buckets, &self.facts, true).await?;
         let mut rows = Rows::new();
         for (mut row, about) in objects(&scope.batch)?.into_iter().zip(scope.subjects).filter(|(_, about)| !about.is_empty()) {
             // Where it stands among the others says nothing about it.

@@ -86,7 +86,7 @@ fn schema() -> SchemaRef {
     fields.extend(["ci_lo", "ci_hi", "coverage"].map(|name| Field::new(name, DataType::Float64, true)));
     fields.push(Field::new("status", DataType::Utf8, false));
     fields.push(Field::new("partial", DataType::Boolean, false));
-    fields.push(Field::new("excluded", DataType::Utf8, false));
+    fields.extend(["excluded", "detail"].map(|name| Field::new(name, DataType::Utf8, false)));
     Arc::new(Schema::new(fields))
 }
 
@@ -115,6 +115,8 @@ fn batch(answer: &Answer) -> Result<RecordBatch> {
     columns.push(Arc::new(points.iter().map(|(_, point)| Some(point.partial)).collect::<BooleanArray>()));
     let excluded = points.iter().map(|(_, point)| serde_json::to_string(&point.excluded).ok());
     columns.push(Arc::new(excluded.collect::<StringArray>()));
+    let details = points.iter().map(|(_, point)| serde_json::to_string(&point.detail).ok());
+    columns.push(Arc::new(details.collect::<StringArray>()));
     Ok(RecordBatch::try_new(schema(), columns)?)
 }
 

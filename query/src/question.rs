@@ -227,11 +227,26 @@ impl Family {
     /// What series of the family can be split and filtered by.
     pub const fn dimensions(self) -> &'static [Dimension] {
         match self {
-            Family::Deployments | Family::Changes => &[Dimension::Environment, Dimension::Service, Dimension::Team],
+            Family::Deployments
+            | Family::Changes
+            | Family::Promotions
+            | Family::Entries
+            | Family::Rungs
+            | Family::Config
+            | Family::Onboarding
+            | Family::Gates
+            | Family::Findings
+            | Family::Score => &[Dimension::Environment, Dimension::Service, Dimension::Team],
             Family::Incidents => &[Dimension::Service, Dimension::Team],
             Family::Drift => &[Dimension::App, Dimension::Environment, Dimension::Service, Dimension::Team],
-            Family::Pipelines => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
-            Family::Reviews => &[Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Pipelines
+            | Family::Templates
+            | Family::FlakyTests
+            | Family::Tests
+            | Family::Checks
+            | Family::Work
+            | Family::CriticalPaths => &[Dimension::Pipeline, Dimension::Repo, Dimension::Service, Dimension::Team],
+            Family::Reviews | Family::ScannedChanges => &[Dimension::Repo, Dimension::Service, Dimension::Team],
         }
     }
 }

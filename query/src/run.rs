@@ -6,9 +6,9 @@ use crate::definitions::Definitions;
 use crate::error::QueryError;
 use crate::explain::PointId;
 use crate::facts::Facts;
-use crate::metric::{Metric, metric};
+use crate::metric::{FIVE, Family, Metric, metric};
 use crate::question::{Extent, INTERVAL_POINTS, MAX_BUCKETS, Question};
-use crate::scope::{Series, bucket_batch, scope};
+use crate::scope::{Scope, Series, bucket_batch, scope, score_scope};
 use crate::statement::{Relations, execute};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -19,35 +19,62 @@ use std::collections::BTreeMap;
 /// Answers a question. `computed_at` is the caller's clock.
 pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Result<Answer, QueryError> {
     let metric = metric(question.metric)?;
-    let buckets = buckets_of(question, &facts.definitions)?;
-    let scope = scope(metric, question, &buckets, facts)?;
-    let with_intervals = match question.extent {
-        Extent::Full => true,
-        Extent::Usual => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
-        Extent::Values => false,
-    };
-    let relations = Relations { scope: scope.batch, buckets: bucket_batch(&buckets, question, with_intervals, &facts.definitions)? };
-    let rows = execute(metric, relations).await?;
-    let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
-    let definition = facts.definitions.hash();
-    if question.extent != Extent::Values {
-        for (answer, of) in series.iter_mut().zip(&scope.series) {
-            let labels: Vec<String> = of.labels.iter().map(|(_, value)| value.clone()).collect();
-            for (point, bucket) in answer.points.iter_mut().zip(&buckets) {
-                point.explain = Some(PointId::of(question, labels.clone(), point, bucket.start, &definition, facts.data_as_of).address());
-            }
-        }
-    }
+    let (series, _) = series_of(metric, question, facts).await?;
     Ok(Answer {
         metric: metric.id,
         unit: metric.unit,
         preset: facts.definitions.preset.clone(),
-        definition,
+        definition: facts.definitions.hash(),
         window: Window::of(question),
         series,
         computed_at: computed_at.to_string(),
         data_as_of: facts.data_as_of.map(|at| at.to_string()),
     })
+}
+
+async fn series_of(metric: &'static Metric, question: &Question, facts: &Facts) -> Result<(Vec<SeriesAnswer>, Scope), QueryError> {
+    let buckets = buckets_of(question, &facts.definitions)?;
+    let scope = scope_of(metric, question, &buckets, facts, false).await?;
+    let with_intervals = match question.extent {
+        Extent::Full => true,
+        Extent::Usual => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
+        Extent::Values => false,
+    };
+    let relations =
+        Relations { scope: scope.batch.clone(), buckets: bucket_batch(&buckets, question, with_intervals, &facts.definitions)? };
+    let rows = execute(metric, relations).await?;
+    let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
+    if question.extent != Extent::Values {
+        let definition = facts.definitions.hash();
+        for (answer, of) in series.iter_mut().zip(&scope.series) {
+            let labels = of.values();
+            for (point, bucket) in answer.points.iter_mut().zip(&buckets) {
+                point.explain = Some(PointId::of(question, labels.clone(), point, bucket.start, &definition, facts.data_as_of).address());
+            }
+        }
+    }
+    Ok((series, scope))
+}
+
+/// The rows that a metric's statement reads: facts, or of the score the answers of the five.
+pub(crate) async fn scope_of(
+    metric: &Metric,
+    question: &Question,
+    buckets: &[Bucket],
+    facts: &Facts,
+    names_subjects: bool,
+) -> Result<Scope, QueryError> {
+    if metric.family != Family::Score {
+        return scope(metric, question, buckets, facts, names_subjects);
+    }
+    let mut answers = Vec::with_capacity(FIVE.len());
+    for part in FIVE {
+        let part = crate::metric::metric(part)?;
+        let question = Question { metric: part.id, extent: Extent::Values, ..question.clone() };
+        let (series, scope) = Box::pin(series_of(part, &question, facts)).await?;
+        answers.push(scope.series.iter().map(Series::values).zip(series.into_iter().map(|series| series.points)).collect());
+    }
+    score_scope(&question.by, answers)
 }
 
 /// The buckets of a question's window.
@@ -127,7 +154,11 @@ fn point(
     }
     let (names, values) = (texts(batch, "details_names", row), reals(batch, "details_values", row));
     point.detail.extend(names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?.into()))));
-    point.status = if bucket.is_empty() { Status::Empty } else { status(metric, &point, is_configured, min_n) };
+    point.status = match flag(batch, "is_insufficient", row) {
+        _ if bucket.is_empty() => Status::Empty,
+        Some(true) => Status::Insufficient,
+        _ => status(metric, &point, is_configured, min_n),
+    };
     if with_intervals && point.status != Status::Empty && point.status != Status::NotConfigured {
         let method = text(batch, "ci_method", row).unwrap_or_default();
         let (lo, hi) = (real(batch, "ci_lo", row), real(batch, "ci_hi", row));
@@ -146,6 +177,11 @@ fn status(metric: &Metric, point: &Point, is_configured: bool, min_n: i64) -> St
         None if point.n > 0 && metric.min_n_applies => Status::Insufficient,
         None => Status::Empty,
     }
+}
+
+fn flag(batch: &RecordBatch, name: &str, row: usize) -> Option<bool> {
+    let flags = batch.column_by_name(name)?.as_boolean_opt()?;
+    flags.is_valid(row).then(|| flags.value(row))
 }
 
 fn integer(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {

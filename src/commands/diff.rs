@@ -51,12 +51,8 @@ impl Diff {
         let app = place(&self.new).open_existing().await?;
         let (engine, tenant) = (app.engine(), app.tenant());
         let side = |facts, display| Side { facts, display, from, to, as_of: now };
-        let found = diff(
-            &side(engine.facts_once(&tenant, &old), old.display),
-            &side(engine.facts(&tenant), engine.rules().display),
-            self.rows,
-        );
-        let found = serde_json::to_value(found.await?)?;
+        let (old, new) = (side(engine.facts_once(&tenant, &old), old.display), side(engine.facts(&tenant), engine.rules().display));
+        let found = serde_json::to_value(diff(&old, &new, self.rows).await?)?;
         match self.format {
             Format::Json => super::say(&serde_json::to_string_pretty(&found)?),
             Format::Table => super::say(text(&found).trim_end()),
@@ -68,7 +64,8 @@ impl Diff {
 /// As a window of a question, or how long ago.
 fn moment(name: &str, text: &str, now: Time) -> Result<Time, Usage> {
     let ago = definitions::seconds(text).map(|seconds| now.plus_seconds(-seconds)).filter(|at| question::is_writable(*at));
-    ago.or_else(|| question::time(text, now)).ok_or_else(|| Usage(format!("--{name} `{text}` is no moment: write `90d`, a date or RFC 3339")))
+    ago.or_else(|| question::time(text, now))
+        .ok_or_else(|| Usage(format!("--{name} `{text}` is no moment: write `90d`, a date or RFC 3339")))
 }
 
 /// For people: the switches, the numbers, and of each metric what moved.

@@ -105,7 +105,9 @@ fn a_value_is_explained_without_a_server() {
 fn a_change_of_definitions_is_told_before_it_is_made() {
     let (rows, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let row = |id: u32| {
-        format!("{{\"deployment_id\":\"{id}\",\"service\":\"cart\",\"environment\":\"prod\",\"version\":\"{id}\",\"finished_at\":\"2026-06-0{id}T10:00:00Z\",\"outcome\":\"success\"}}\n")
+        format!(
+            "{{\"deployment_id\":\"{id}\",\"service\":\"cart\",\"environment\":\"prod\",\"version\":\"{id}\",\"finished_at\":\"2026-06-0{id}T10:00:00Z\",\"outcome\":\"success\"}}\n"
+        )
     };
     std::fs::write(rows.path().join("deployments.ndjson"), row(1) + &row(2)).expect("a file");
     // Two days after the second deployment: further than a day, nearer than a week.
@@ -119,7 +121,10 @@ fn a_change_of_definitions_is_told_before_it_is_made() {
     let found = json(&[&both[..], &["--format", "json"]].concat());
     let metrics = found["metrics"].as_array().expect("metrics");
     let rate = metrics.iter().find(|metric| metric["metric"] == "change_fail_rate").expect("it is there");
-    assert_eq!((rate["old"]["value"].as_f64(), rate["new"]["value"].as_f64(), rate["is_changed"].as_bool()), (Some(0.0), Some(0.5), Some(true)));
+    assert_eq!(
+        (rate["old"]["value"].as_f64(), rate["new"]["value"].as_f64(), rate["is_changed"].as_bool()),
+        (Some(0.0), Some(0.5), Some(true))
+    );
     assert_eq!(found["switches"]["attribution_max_lag"], serde_json::json!({"old": 86_400, "new": 604_800}));
     let output = flowgauge(&both);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

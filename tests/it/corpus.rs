@@ -70,6 +70,11 @@ fn unlike(expected: &Value, found: &Value) -> Option<String> {
                 match (wanted.as_f64(), answer[name].as_f64()) {
                     (Some(a), Some(b)) if (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) => None,
                     (Some(a), Some(b)) if close(a, b) => Some(format!("{place}: {b:?} is near {a:?}, but not the same")),
+                    // Of what stands beside a value only that is compared which the case names.
+                    _ if name == "detail" => wanted.as_object().into_iter().flatten().find_map(|(part, wanted)| {
+                        let close = matches!((wanted.as_f64(), answer[name][part].as_f64()), (Some(a), Some(b)) if (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0));
+                        if close { None } else { difference(&format!("{place}.{part}"), wanted, &answer[name][part]) }
+                    }),
                     _ => difference(&place, wanted, &answer[name]),
                 }
             })

@@ -2,7 +2,7 @@
 //! so that a question about any moment can be answered from them.
 
 use super::table::table;
-use super::{Cell, ColumnType, DeploymentKind, Evidence, Outcome, TableSpec, Tier, Time};
+use super::{Cell, ColumnType, DeploymentKind, Evidence, Outcome, Phase, TableSpec, Tier, Time};
 
 /// Why a deployment failed, and when that became known.
 const FAILURE: ColumnType =
@@ -99,6 +99,14 @@ table! {
         lead_seconds: may f64 = "from the one to the other",
         excluded_reason: may String = "why it has no lead time",
         link_rule: must String = "how deployment and commit were linked: graph, commit_shas or squash",
+        coding_seconds: may f64 = "from its author time to the change being ready for review; like all stages null where nothing tells its end, its time then is part of the next",
+        pickup_seconds: may f64 = "to the first review",
+        review_seconds: may f64 = "to the last approval",
+        merge_wait_seconds: may f64 = "to the merge",
+        build_seconds: may f64 = "to the artifact",
+        promote_wait_seconds: may f64 = "to the commit of the configuration, or to the start of the deployment",
+        sync_wait_seconds: may f64 = "to the start of the sync",
+        deploy_seconds: may f64 = "to the end of the deployment",
     }
 }
 table! {
@@ -169,6 +177,49 @@ table! {
         queue_seconds: may f64 = "from ready to run to its start",
         duration_seconds: may f64 = "time at work",
         active_seconds: may f64 = "time in which at least one of its jobs ran",
+        template_ref: may String = "shared template it is built from",
+        critical_path: may Vec<String> = "of a run that succeeded, the jobs it had to wait for, first to last",
+        critical_path_seconds: may f64 = "how long these took together",
+        red_from: may Time = "of a run that turned its default branch red, its end",
+        red_to: may Time = "when the branch was green again; null while it is red",
+    }
+}
+
+table! {
+    /// What the tests of one suite said of a deployment: on its version before or beside it, and as checks after it.
+    TestVerdict = "test_verdicts", by_source: true, {
+        deployment_id: key String = "deployment",
+        source: key String = "its source",
+        service: must String = "service",
+        team: may String = "team that owns the service",
+        environment: must String = "environment",
+        tier: must Tier = "tier of the environment",
+        deployed_at: must Time = "when the deployment finished",
+        suite: key String = "suite; empty where the results name none",
+        phase: key Phase = "pipeline: results of the version before or beside the deployment; post_deploy: checks of the deployment itself",
+        present: must bool = "whether there are results: false where the suite was needed and none came",
+        passed: may bool = "whether the last result of each test was a success (in time, where it stands before the deployment)",
+        before_deploy: must bool = "whether the results were there before the deployment started",
+        false_result: may bool = "of checks that failed, whether every failure was a false one",
+        at: may Time = "when the last of them was there",
+    }
+}
+table! {
+    /// One gate of one deployment: one that it showed, or one that it needed and did not show.
+    GateFact = "gate_coverage", by_source: true, {
+        deployment_id: key String = "deployment",
+        source: key String = "its source",
+        service: must String = "service",
+        team: may String = "team that owns the service",
+        environment: must String = "environment",
+        tier: must Tier = "tier of the environment",
+        deployed_at: must Time = "when the deployment finished",
+        gate: key String = "`scan:<kind>`, `test:<suite>` or `approval:<kind>`",
+        required: must bool = "whether it was needed: by the definitions, or as shown there in the 90 days before",
+        present: must bool = "whether there is anything of it, in time or not",
+        passed: may bool = "what it came to before the deployment started; null where nothing was there by then",
+        before_deploy: must bool = "whether something was there before the deployment started",
+        at: may Time = "when the last of it was there in time, else when the first came late",
     }
 }
 
@@ -182,6 +233,8 @@ pub enum FactTable {
     DriftStretches,
     DriftEpisodes,
     Pipelines,
+    TestVerdicts,
+    GateCoverage,
 }
 
 impl FactTable {
@@ -193,6 +246,8 @@ impl FactTable {
         FactTable::DriftStretches,
         FactTable::DriftEpisodes,
         FactTable::Pipelines,
+        FactTable::TestVerdicts,
+        FactTable::GateCoverage,
     ];
 
     pub const fn spec(self) -> &'static TableSpec {
@@ -204,6 +259,8 @@ impl FactTable {
             FactTable::DriftStretches => &DriftStretch::SPEC,
             FactTable::DriftEpisodes => &DriftEpisode::SPEC,
             FactTable::Pipelines => &PipelineFact::SPEC,
+            FactTable::TestVerdicts => &TestVerdict::SPEC,
+            FactTable::GateCoverage => &GateFact::SPEC,
         }
     }
 
@@ -221,6 +278,7 @@ impl FactTable {
             FactTable::DriftStretches => &["from_at"],
             FactTable::DriftEpisodes => &["started_at"],
             FactTable::Pipelines => &["finished_at", "seen_at"],
+            FactTable::TestVerdicts | FactTable::GateCoverage => &["deployed_at"],
         };
         let at = columns.iter().filter_map(|name| self.spec().column(name)).find_map(|i| match cells[i] {
             Cell::Time(at) => Some(at),

@@ -12,18 +12,25 @@ measured as (
             then leg_seconds(since, opened_at, lt_round) + leg_seconds(opened_at, merged_at, lt_round) + leg_seconds(merged_at, at, lt_round)
             else rounded(seconds_between(since, at), lt_round) end as lead,
         -- Drawing costs: without clusters nothing is drawn.
-        case when for_intervals then id end as cluster
+        case when for_intervals then id end as cluster,
+        coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy
     from scope cross join asked where what = 'commit'
 ),
 commits as (
-    select series, bucket, id, rule, lead, cluster,
+    select series, bucket, id, rule, lead, cluster, coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
         case when reason is not null then reason when lead < 0 then 'clock_skew' when drops_zero and lead = 0 then 'not_positive' end as reason
     from measured
 ),
 leads as (
     select series, bucket, count(*) as n, count(distinct id) as deployments,
         quantile(lead, 0.5, rule) as p50, quantile(lead, 0.75, rule) as p75, quantile(lead, 0.9, rule) as p90,
-        avg(lead) as mean, order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
+        avg(lead) as mean,
+        -- A stage that nothing ends took no time of its own: the means sum to the mean of the whole.
+        avg(coalesce(coding, 0.0)) as coding, avg(coalesce(pickup, 0.0)) as pickup, avg(coalesce(review, 0.0)) as review,
+        avg(coalesce(merge_wait, 0.0)) as merge_wait, avg(coalesce(build, 0.0)) as build,
+        avg(coalesce(promote_wait, 0.0)) as promote_wait, avg(coalesce(sync_wait, 0.0)) as sync_wait,
+        avg(coalesce(deploy, 0.0)) as deploy,
+        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
     from commits where reason is null
     group by series, bucket
 ),
@@ -51,6 +58,8 @@ select s.series, b.bucket,
     case when l.n = l.deployments then 'order_statistic' else 'cluster_bootstrap' end as ci_method,
     coverage(coalesce(l.n, 0), coalesce(e.missing, 0)) as coverage,
     l.mean as detail_mean,
+    l.coding as detail_coding, l.pickup as detail_pickup, l.review as detail_review, l.merge_wait as detail_merge_wait,
+    l.build as detail_build, l.promote_wait as detail_promote_wait, l.sync_wait as detail_sync_wait, l.deploy as detail_deploy,
     e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,
     e.merge_commit as excluded_merge_commit, e.no_commit_time as excluded_no_commit_time, e.no_files as excluded_no_files,
     e.clock_skew as excluded_clock_skew, e.not_positive as excluded_not_positive

@@ -53,10 +53,12 @@ select s.series, b.bucket,
     coalesce(r.n, 0) as n,
     case when b.censoring = 'km' then r.km['lo'] end as ci_lo, case when b.censoring = 'km' then r.km['hi'] end as ci_hi,
     case when b.censoring = 'km' then 'kaplan_meier' end as ci_method,
-    case when not sources.has_incidents then 0.0
+    -- Where recovery begins with a deployment, an incident without one is missing.
+    case when not sources.has_incidents then 0.0 when b.recovery_start <> 'deploy' then 1.0
         else coalesce(coverage(i.attributed, i.unattributed), 1.0) end as coverage,
     r.km['median_ended'] as detail_median_resolved,
-    e.resolved_before_deploy as excluded_resolved_before_deploy, i.unattributed as excluded_unattributed
+    e.resolved_before_deploy as excluded_resolved_before_deploy,
+    case when b.recovery_start = 'deploy' then i.unattributed end as excluded_unattributed
 from scope s
 cross join buckets b
 cross join sources

@@ -56,7 +56,11 @@ mod tests {
         let all: Vec<_> = names().map(|name| definitions(name).expect("a preset")).collect();
         assert_eq!(all.len(), 6);
         for (i, one) in all.iter().enumerate() {
-            assert!(all[..i].iter().all(|other| Definitions { preset: one.preset.clone(), ..(**other).clone() } != **one), "{}", one.preset);
+            assert!(
+                all[..i].iter().all(|other| Definitions { preset: one.preset.clone(), ..(**other).clone() } != **one),
+                "{}",
+                one.preset
+            );
         }
     }
 }

@@ -157,7 +157,14 @@ mod tests {
 
     fn id() -> PointId {
         let now = Time::parse("2026-07-01T12:00:00Z").expect("a time");
-        let pairs = [("by", "service,team"), ("environment", "prod \"eu\""), ("bucket", "week"), ("tz", "Asia/Tokyo"), ("preset", "datadog"), ("ci", "1")];
+        let pairs = [
+            ("by", "service,team"),
+            ("environment", "prod \"eu\""),
+            ("bucket", "week"),
+            ("tz", "Asia/Tokyo"),
+            ("preset", "datadog"),
+            ("ci", "1"),
+        ];
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let question = Question::parse("lead_time", &pairs, now, Display::default()).expect("a question");
         PointId {

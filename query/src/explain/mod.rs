@@ -14,7 +14,7 @@ use crate::metric::{Metric, metric};
 use crate::question::Question;
 use crate::run;
 pub use crate::scope::Subject;
-use crate::scope::{Scope, bucket_batch, scope_with_subjects};
+use crate::scope::{Scope, bucket_batch};
 pub use crate::statement::Relations;
 use crate::statement::execute;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -115,7 +115,7 @@ pub async fn recompute(id: &PointId, facts: &Facts) -> Result<Recomputed, QueryE
         expected: "a point that the question still has: nothing stands under its labels any more".into(),
     };
     let place = buckets.iter().position(|bucket| bucket.start == id.start).ok_or_else(gone)?;
-    let scope = scope_with_subjects(metric, question, &buckets, facts)?;
+    let scope = run::scope_of(metric, question, &buckets, facts, true).await?;
     let number = scope.series.iter().position(|series| series.labels.iter().map(|(_, value)| value).eq(&id.labels)).ok_or_else(gone)?;
     let (relations, subjects) = only(&scope, number, place, &buckets, question, facts)?;
     let rows = execute(metric, relations.clone()).await?;

@@ -3,6 +3,7 @@
 use super::deployments::{Classified, Tip, same_version};
 use super::graph::{Node, Reached, Repo};
 use super::ranges::{charge_changes, ranges};
+use super::stages::Landing;
 use crate::catalogue::glob_matches;
 use crate::definitions::{ChangeSet, Dedupe, Definitions, LtMerges, LtSquash, LtStart, LtUnit};
 use flowgauge_lake::model::{DeploymentKind, Time};
@@ -47,12 +48,22 @@ pub struct ChangeRow {
     pub started_at: Option<Time>,
     pub excluded: Option<&'static str>,
     pub link_rule: &'static str,
+    pub landing: Landing,
 }
 
 impl ChangeRow {
     /// A deployment whose commits cannot be told.
     pub(super) fn left_out(logical: usize, reason: &'static str) -> ChangeRow {
-        ChangeRow { logical, repo: None, sha: None, change_id: None, started_at: None, excluded: Some(reason), link_rule: "none" }
+        ChangeRow {
+            logical,
+            repo: None,
+            sha: None,
+            change_id: None,
+            started_at: None,
+            excluded: Some(reason),
+            link_rule: "none",
+            landing: Landing::default(),
+        }
     }
 }
 
@@ -148,6 +159,7 @@ pub(super) fn charge(
             started_at: start(node, landing),
             excluded,
             link_rule,
+            landing: Landing::of(repo.change_of(landing)),
         };
         if let Some(paths) = paths {
             match repo.files(landing) {

@@ -28,6 +28,16 @@ pub enum Tip {
     NoSourceLink,
 }
 
+impl Tip {
+    /// The repository that it leads to.
+    pub fn repo(&self) -> Option<&Arc<Repo>> {
+        match self {
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => Some(repo),
+            Tip::NoGraph(None) | Tip::NoSourceLink => None,
+        }
+    }
+}
+
 /// One deployment of one service, classified.
 #[derive(Clone, Debug)]
 pub struct Classified {
@@ -41,6 +51,12 @@ pub struct Classified {
     /// What somebody said it was: wins over everything.
     said_kind: Option<DeploymentKind>,
     pub tip: Tip,
+    /// The commit it was built from, by its own word or its artifact's.
+    pub source_sha: Option<String>,
+    /// When what it deploys was published.
+    pub published_at: Option<Time>,
+    /// When the commit of the configuration was made that asked for it.
+    pub configured_at: Option<Time>,
     /// Commits that it first brought to its environment (not in the history of an earlier success there).
     pub brought: Vec<Node>,
     /// The deployment whose version it replaced, as an index into the service's deployments.
@@ -158,6 +174,21 @@ fn commit_of_tag(tag: &str, service_repo: Option<&str>, sources: &Sources) -> Op
     None
 }
 
+/// The commit of the configuration that a deployment brought to the cluster; where the repository is not named, the only one that has it.
+pub fn config_commit<'a>(row: &Deployment, repos: &'a BTreeMap<String, Arc<Repo>>) -> Option<(&'a Arc<Repo>, Node)> {
+    let sha = row.config_sha.as_deref()?;
+    let repo = match &row.config_repo {
+        Some(name) => repos.get(name).filter(|repo| repo.has_commit(sha))?,
+        None => only(repos.values().filter(|repo| repo.has_commit(sha)))?,
+    };
+    repo.find(sha).map(|node| (repo, node))
+}
+
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    let first = all.next()?;
+    all.next().is_none().then_some(first)
+}
+
 fn is_hex(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
@@ -205,7 +236,11 @@ pub fn classify(
                 row.finished_at = None;
             }
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
+            let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
             Classified {
+                source_sha: row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())),
+                published_at: artifact.and_then(|artifact| artifact.published_at),
+                configured_at: config_commit(&row, &sources.repos).and_then(|(repo, node)| repo.landed_at(node)),
                 tier: tier(&row.environment),
                 said_kind: said_kind(&source, &row.deployment_id),
                 service: service.to_owned(),

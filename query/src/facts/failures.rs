@@ -2,10 +2,11 @@
 //! (semantics 1.3–1.5, 7.29–7.37). Instants and evidence only: what has failed *by now* is the question's business.
 
 use super::deployments::{Classified, Tip};
+use super::test_results::Check;
 use super::verdicts::{Cause, Timeline, Verdicts, stretches};
 use crate::catalogue::Catalogue;
 use crate::definitions::{Attribution, AttributionScope, AttributionStrict, CfrDen, CfrNum, Definitions, Duplicates, IncidentTime};
-use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, TestResult, Tier, Time};
+use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, Tier, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ pub struct Degraded {
 
 /// Finds a deployment by the id that others use for it.
 pub struct Register<'a> {
-    deployments: &'a Deployments,
+    pub(super) deployments: &'a Deployments,
     by_id: HashMap<&'a str, Vec<Spot>>,
 }
 
@@ -347,7 +348,7 @@ fn next_success(all: &[Classified], after: &[usize]) -> Option<usize> {
 /// Deployments that a check or the cluster's health condemned within the window after their finish (semantics, 7.32).
 pub fn verified_failures(
     register: &Register<'_>,
-    tests: &[(Source, TestResult)],
+    checks: &[Check],
     degraded: &[Degraded],
     definitions: &Definitions,
 ) -> BTreeMap<String, Vec<Failure>> {
@@ -366,14 +367,9 @@ pub fn verified_failures(
             None => known.push(Failure { index: spot.index, reason, at, incident: None, resolved_at: None, remediation, until: None }),
         }
     };
-    for (source, test) in tests.iter().filter(|(_, test)| test.result.is_bad()) {
-        let Some(at) = test.started_at else { continue };
-        let spot = match &test.deployment_id {
-            Some(id) => register.find(id, source).cloned(),
-            None => running_or_last(register, test.service.as_deref(), test.environment.as_deref(), at),
-        };
-        if let Some(spot) = spot {
-            condemn(&spot, "test", at);
+    for check in checks.iter().filter(|check| check.test.is_bad()) {
+        if let Some((spot, at)) = check.candidates.first().zip(check.test.result.started_at) {
+            condemn(spot, "test", at);
         }
     }
     for seen in degraded {
@@ -382,16 +378,6 @@ pub fn verified_failures(
         }
     }
     failures
-}
-
-fn running_or_last(register: &Register<'_>, service: Option<&str>, environment: Option<&str>, at: Time) -> Option<Spot> {
-    let (service, environment) = (service?, environment?);
-    let all = register.deployments.get(service)?;
-    let place: Vec<usize> = (0..all.len()).filter(|&i| all[i].row.environment == environment && all[i].finished_at().is_some()).collect();
-    let running =
-        place.iter().copied().rfind(|&i| all[i].row.started_at.is_some_and(|started| started <= at) && Some(at) < all[i].finished_at());
-    let last = running.or_else(|| place.iter().copied().rfind(|&i| all[i].finished_at() <= Some(at)));
-    last.map(|index| Spot { service: service.to_owned(), index })
 }
 
 fn finished_within(register: &Register<'_>, service: &str, environment: &str, at: Time, window: i64) -> Vec<Spot> {

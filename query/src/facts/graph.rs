@@ -18,6 +18,7 @@ struct NodeData {
     /// Complete pushes that end here: the history is that of `before` and these commits.
     pushes: Vec<(Node, Vec<Node>)>,
     authored_at: Option<Time>,
+    committed_at: Option<Time>,
     message: Option<String>,
     files: Option<Vec<String>>,
     change: Option<usize>,
@@ -110,6 +111,7 @@ impl Repo {
         data.known = true;
         data.parents = parents;
         data.authored_at = commit.authored_at.or(commit.committed_at);
+        data.committed_at = commit.committed_at;
         data.message = commit.message;
         data.files = commit.files;
     }
@@ -220,6 +222,17 @@ impl Repo {
 
     pub fn started_at(&self, node: Node) -> Option<Time> {
         self.nodes[node as usize].authored_at
+    }
+
+    /// When the commit was made as it stands.
+    pub fn landed_at(&self, node: Node) -> Option<Time> {
+        let data = &self.nodes[node as usize];
+        data.committed_at.or(data.authored_at)
+    }
+
+    /// The commits that rows of `commits` tell of.
+    pub fn known(&self) -> impl Iterator<Item = Node> + '_ {
+        (0..).zip(&self.nodes).filter(|(_, data)| data.known).map(|(node, _)| node)
     }
 
     pub fn message(&self, node: Node) -> Option<&str> {

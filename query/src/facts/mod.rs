@@ -2,18 +2,29 @@
 //! applications and runs that a row touches; `Facts` is the unchanging picture that questions are asked of.
 //! A rebuild from the log gives an equal picture.
 
+pub mod approvals;
 pub mod changes;
 pub mod deployments;
 pub mod drift;
 pub mod failures;
+pub mod false_results;
+mod gate_rows;
+pub mod gates;
 pub mod graph;
 mod picture;
 pub mod pipelines;
+pub mod promotions;
 mod ranges;
 mod rows;
+pub mod rungs;
+pub mod runs;
+pub mod scans;
 mod sets;
+pub mod stages;
 mod tenant;
+pub mod test_results;
 pub mod verdicts;
+pub mod waiting;
 
 pub use picture::{AppFacts, Facts, ServiceFacts, Stream};
 pub use rows::{by_month, fact_rows};
@@ -41,4 +52,20 @@ macro_rules! typed {
         })+
     };
 }
-typed!(Artifact, Change, Commit, Deployment, GitopsObservation, Incident, Job, PipelineRun, Push, Review, Service, TestResult, Verdict);
+typed!(
+    Approval,
+    Artifact,
+    Change,
+    Commit,
+    Deployment,
+    GitopsObservation,
+    Incident,
+    Job,
+    PipelineRun,
+    Push,
+    Review,
+    Scan,
+    Service,
+    TestResult,
+    Verdict
+);

@@ -1,10 +1,14 @@
 //! The picture that questions are asked of: whole, unchanging, cheap to clone.
 
+use super::approvals::Approvals;
 use super::changes::{ChangeRow, Logical, change_set, fan_out};
 use super::deployments::Classified;
 use super::drift;
-use super::failures::{Deployments, Failure, Fixes, Link};
+use super::failures::{Deployments, Failure, Fixes, Link, Spot};
 use super::graph::Repo;
+use super::runs::Runs;
+use super::scans::Scans;
+use super::test_results::{Checks, Tests};
 use crate::catalogue::Catalogue;
 use crate::definitions::Definitions;
 use crate::entities::Key;
@@ -28,11 +32,24 @@ pub struct ServiceFacts {
     pub production: Stream,
     /// Grain `environment`: each environment's own stream.
     pub environments: BTreeMap<String, Stream>,
+    /// How far up the service's ladder each of its environments is; those that are on no rung are missing.
+    pub ranks: BTreeMap<String, usize>,
+    pub(super) tiers: BTreeMap<String, Tier>,
     pub(super) paths: Option<Vec<String>>,
     pub(super) definitions: Arc<Definitions>,
 }
 
 impl ServiceFacts {
+    /// The tier of an environment that has deployments.
+    pub fn tier(&self, environment: &str) -> Option<Tier> {
+        self.tiers.get(environment).copied()
+    }
+
+    /// The paths of its repository that are the service's own; without any, all are.
+    pub fn paths(&self) -> Option<&[String]> {
+        self.paths.as_deref()
+    }
+
     /// The change stream of the environments that a question asks for.
     /// `merged`: whether the same version in several of them is one deployment.
     pub fn stream(&self, wanted: &dyn Fn(&Classified) -> bool, merged: bool) -> Stream {
@@ -74,6 +91,13 @@ pub struct Facts {
     pub repos: Arc<BTreeMap<String, Arc<Repo>>>,
     /// Pipeline facts by repository.
     pub runs: BTreeMap<Option<String>, Arc<BTreeMap<Key, PipelineFact>>>,
+    /// Runs as a whole, with their jobs.
+    pub by_run: Arc<Runs>,
+    /// Results of tests in pipelines, and of checks after deployments.
+    pub tests: Arc<Tests>,
+    pub checks: Arc<Checks>,
+    pub scans: Arc<Scans>,
+    pub approvals: Arc<Approvals>,
     /// Every incident there is, of any environment: when it began (if it says) and the services it names.
     pub incident_bases: Arc<Vec<(Option<Time>, Vec<String>)>>,
     pub definitions: Arc<Definitions>,
@@ -82,6 +106,10 @@ pub struct Facts {
 }
 
 impl Facts {
+    pub fn deployment(&self, spot: &Spot) -> Option<&Classified> {
+        self.services.get(&spot.service)?.deployments.get(spot.index)
+    }
+
     pub fn deployments(&self) -> Deployments {
         self.services.iter().map(|(name, facts)| (name.clone(), facts.deployments.clone())).collect()
     }

@@ -3,6 +3,7 @@
 use super::changes::{ChangeRow, Logical, charge};
 use super::deployments::{Classified, Tip};
 use super::graph::{Node, Reached, Repo};
+use super::stages::Landing;
 use crate::catalogue::glob_matches;
 use crate::definitions::{ChangeSet, Definitions, LtLegs, LtStart};
 use flowgauge_lake::model::Time;
@@ -132,6 +133,7 @@ pub(super) fn charge_changes(
             started_at,
             excluded: if knows_files { is_timeless.then_some("no_commit_time") } else { Some("no_files") },
             link_rule: "change",
+            landing: Landing::of(Some(change)),
         });
     }
 }

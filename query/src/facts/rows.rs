@@ -3,12 +3,18 @@
 use super::changes::ChangeRow;
 use super::deployments::Classified;
 use super::failures::{Failure, Link};
+use super::stages::stages;
+use super::false_results::Excuses;
+use super::gate_rows::{gate_rows, test_rows};
+use super::pipelines::{Red, last_attempts, reds};
+use super::runs::critical_path;
 use super::{AppFacts, Facts, ServiceFacts, Stream};
+use crate::definitions::Definitions;
 use flowgauge_lake::model::facts::{
-    ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink,
+    ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink, PipelineFact,
 };
-use flowgauge_lake::model::{Cell, DeploymentKind, Time};
-use std::collections::BTreeMap;
+use flowgauge_lake::model::{Cell, DeploymentKind, Outcome, Source, Time};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// All rows of a fact table, in a fixed order.
 pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
@@ -22,7 +28,12 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
         }
         FactTable::DriftStretches => facts.apps.values().flat_map(|app| stretch_rows(facts, app)).collect(),
         FactTable::DriftEpisodes => facts.apps.values().flat_map(|app| episode_rows(facts, app)).collect(),
-        FactTable::Pipelines => facts.runs.values().flat_map(|runs| runs.values()).map(|fact| fact.clone().into_cells()).collect(),
+        FactTable::Pipelines => facts.runs.values().flat_map(|runs| pipeline_rows(facts, runs.values().collect())).collect(),
+        FactTable::TestVerdicts => {
+            let excuses = Excuses::new(facts, Time::MAX);
+            services().flat_map(|(name, service)| test_rows(facts, &excuses, name, service)).collect()
+        }
+        FactTable::GateCoverage => services().flat_map(|(name, service)| gate_rows(facts, name, service)).collect(),
     }
 }
 
@@ -55,7 +66,7 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
         let fixes = fixes.and_then(|fixes| fixes.get(&index)).into_iter().flatten();
         let fixed_since = fixes.filter(|fix| fix.until.is_none()).map(|fix| fix.since).min();
         let rework_at = if unplanned { deployment.finished_at() } else { fixed_since.zip(deployment.finished_at()).map(|(a, b)| a.max(b)) };
-        let excluded_reason = excluded_reason(deployment);
+        let excluded_reason = excluded_reason(deployment, &facts.definitions);
         let id = |i: usize| deployments[i].row.deployment_id.clone();
         DeploymentFact {
             deployment_id: deployment.row.deployment_id.clone(),
@@ -102,17 +113,14 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
 }
 
 /// Why a deployment does not count in deployment frequency, the strongest reason first.
-fn excluded_reason(deployment: &Classified) -> Option<&'static str> {
-    use flowgauge_lake::model::Tier;
+fn excluded_reason(deployment: &Classified, definitions: &Definitions) -> Option<&'static str> {
     if deployment.finished_at().is_none() {
         Some("not_finished")
     } else if !deployment.is_success() {
         Some("not_successful")
-    } else if deployment.kind == Some(DeploymentKind::NoOp) {
-        Some("no_op")
-    } else if deployment.kind == Some(DeploymentKind::ConfigOnly) {
-        Some("config_only")
-    } else if deployment.tier != Tier::Production {
+    } else if !deployment.is_counted(definitions) {
+        deployment.kind.map(DeploymentKind::as_str)
+    } else if !definitions.counts_tier(deployment.tier) {
         Some("not_production")
     } else {
         None
@@ -156,6 +164,10 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
         let deployed_at = group.last().and_then(|&i| of.deployments[i].finished_at()).unwrap_or_default();
         let lead = change.started_at.map(|started| deployed_at.seconds_since(started)).filter(|_| change.excluded.is_none());
         let skewed = lead.is_some_and(|seconds| seconds < 0.0);
+        let last = group.last().map(|&i| &of.deployments[i]);
+        let measured = change.started_at.zip(last).filter(|_| lead.is_some() && !skewed);
+        let parts = measured.and_then(|(started, last)| stages(started, change.landing, last)).unwrap_or_default();
+        let [coding_seconds, pickup_seconds, review_seconds, merge_wait_seconds, build_seconds, promote_wait_seconds, sync_wait_seconds, deploy_seconds] = parts;
         ChangeFact {
             grain: grain.to_owned(),
             service: service.to_owned(),
@@ -172,6 +184,14 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
             lead_seconds: lead.filter(|_| !skewed),
             excluded_reason: if skewed { Some("clock_skew".to_owned()) } else { change.excluded.map(str::to_owned) },
             link_rule: change.link_rule.to_owned(),
+            coding_seconds,
+            pickup_seconds,
+            review_seconds,
+            merge_wait_seconds,
+            build_seconds,
+            promote_wait_seconds,
+            sync_wait_seconds,
+            deploy_seconds,
         }
         .into_cells()
     };
@@ -242,6 +262,32 @@ fn episode_rows(facts: &Facts, app: &AppFacts) -> Vec<Vec<Cell>> {
         .into_cells()
     };
     app.drift.episodes.iter().map(row).collect()
+}
+
+/// The attempts of one repository, with what follows from all of them together.
+fn pipeline_rows(facts: &Facts, attempts: Vec<&PipelineFact>) -> Vec<Vec<Cell>> {
+    let last = last_attempts(&attempts);
+    let reds = reds(&last, Time::MAX);
+    let reds: HashMap<*const PipelineFact, &Red<'_>> = reds.iter().map(|red| (std::ptr::from_ref(red.opened_by), red)).collect();
+    let last: HashSet<*const PipelineFact> = last.into_iter().map(std::ptr::from_ref).collect();
+    let path = |fact: &PipelineFact| {
+        let is_done = fact.result == Some(Outcome::Success) && last.contains(&std::ptr::from_ref(fact));
+        let group = facts.by_run.get(&Source::new(&fact.source), &fact.run_id).filter(|_| is_done)?;
+        let run = group.runs.iter().find(|run| run.pipeline == fact.pipeline)?;
+        Some(critical_path(group.jobs_of(run), Time::MAX)).filter(|path| !path.is_empty())
+    };
+    let row = |fact: &PipelineFact| {
+        let (red, path) = (reds.get(&std::ptr::from_ref(fact)), path(fact));
+        PipelineFact {
+            critical_path: path.as_ref().map(|path| path.iter().map(|step| step.job.label().to_owned()).collect()),
+            critical_path_seconds: path.map(|path| path.iter().map(|step| step.seconds).sum()),
+            red_from: red.map(|red| red.from),
+            red_to: red.and_then(|red| red.until),
+            ..fact.clone()
+        }
+        .into_cells()
+    };
+    attempts.into_iter().map(row).collect()
 }
 
 /// Rows of a fact table by the month of its partition.

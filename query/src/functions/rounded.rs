@@ -21,7 +21,9 @@ mod tests {
 
     #[test]
     fn up_down_and_not_at_all() {
-        for (rule, seconds) in [("none", 5_401.5), ("ceil_min", 5_460.0), ("trunc_min", 5_400.0), ("trunc_hour", 3_600.0), ("trunc_s", 5_401.0)] {
+        for (rule, seconds) in
+            [("none", 5_401.5), ("ceil_min", 5_460.0), ("trunc_min", 5_400.0), ("trunc_hour", 3_600.0), ("trunc_s", 5_401.0)]
+        {
             assert_eq!(rounded(5_401.5, rule), seconds, "{rule}");
         }
         assert_eq!(rounded(60.0, "ceil_min"), 60.0);

@@ -4,6 +4,7 @@ use super::ScopeRow;
 use crate::buckets::{Bucket, Bucketing};
 use crate::definitions::{Definitions, Empty};
 use crate::error::QueryError;
+use crate::facts::stages::STAGES;
 use crate::question::Question;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -19,7 +20,7 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
         Arc::new(times.with_timezone("UTC")) as ArrayRef
     };
     let seconds: Float64Array = rows.iter().map(|row| row.seconds).collect();
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("what", texts(|row| Some(row.what))),
         ("series", integers(|row| Some(row.series))),
         ("bucket", integers(|row| row.bucket)),
@@ -41,8 +42,13 @@ pub(super) fn batch(rows: &[ScopeRow]) -> Result<RecordBatch, QueryError> {
         ("day", integers(|row| row.day)),
         ("week", integers(|row| row.week)),
     ];
+    columns.extend(STAGES.iter().enumerate().map(|(i, stage)| (*stage, stage_seconds(rows, i))));
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)) as SchemaRef, columns.into_iter().map(|(_, array)| array).collect())?)
+}
+
+fn stage_seconds(rows: &[ScopeRow], stage: usize) -> ArrayRef {
+    Arc::new(rows.iter().map(|row| row.stages.as_ref()?[stage]).collect::<Float64Array>())
 }
 
 /// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, the moment that a
@@ -60,7 +66,8 @@ pub fn bucket_batch(
     };
     let numbers: Int64Array = (0..buckets.len() as i64).map(Some).collect();
     let switch = |value: &str| Arc::new(StringArray::from(vec![value; buckets.len()])) as ArrayRef;
-    let flags = |get: &dyn Fn(&Bucket) -> bool| Arc::new(buckets.iter().map(|bucket| Some(get(bucket))).collect::<BooleanArray>()) as ArrayRef;
+    let flags =
+        |get: &dyn Fn(&Bucket) -> bool| Arc::new(buckets.iter().map(|bucket| Some(get(bucket))).collect::<BooleanArray>()) as ArrayRef;
     let is_zero = match definitions.empty {
         Empty::Null => false,
         Empty::Zero => true,
@@ -83,6 +90,7 @@ pub fn bucket_batch(
         ("lt_drop_nonpositive", flags(&|_| definitions.lt_drop_nonpositive)),
         ("cfr_num", switch(definitions.cfr_num.as_str())),
         ("recovers_incidents", flags(&|_| definitions.recovers_incidents())),
+        ("recovery_start", switch(definitions.recovery_start.as_str())),
         ("recovery_round", switch(definitions.recovery_round.as_str())),
         ("quantile_rule", switch(definitions.quantile.as_str())),
         ("censoring", switch(definitions.censoring.as_str())),

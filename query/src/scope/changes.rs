@@ -5,6 +5,7 @@ use crate::definitions::LtLegs;
 use crate::facts::changes::{ChangeRow, Logical};
 use crate::facts::deployments::Classified;
 use crate::facts::graph::RepoChange;
+use crate::facts::stages::stages;
 use crate::facts::{ServiceFacts, Stream};
 use crate::question::Dimension;
 
@@ -68,8 +69,9 @@ impl<'a> Builder<'a> {
         self.next_id += stream.logical.len() as i64;
         for change in &stream.changes {
             // Rows of a logical deployment that finished after `as_of` do not exist.
-            let finished = stream.logical[change.logical].0.iter().filter_map(|&i| of.deployments[i].finished_at());
-            let Some(at) = finished.filter(|&at| self.exists(at)).max() else { continue };
+            let there = stream.logical[change.logical].0.iter().map(|&i| &of.deployments[i]).filter(|row| self.has_finished(row));
+            let last = there.max_by_key(|row| row.finished_at());
+            let Some(at) = last.and_then(Classified::finished_at) else { continue };
             let Some(bucket) = self.bucket(at) else { continue };
             let legs = self.legs(change);
             let row = ScopeRow {
@@ -81,6 +83,7 @@ impl<'a> Builder<'a> {
                 reason: change.excluded,
                 opened_at: legs.and_then(|change| change.opened_at),
                 merged_at: legs.and_then(|change| change.merged_at),
+                stages: change.started_at.zip(last).and_then(|(started, last)| stages(started, change.landing, last)).map(Box::new),
                 ..ScopeRow::default()
             };
             self.push(key, row, || {

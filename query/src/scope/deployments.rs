@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 impl<'a> Builder<'a> {
     pub(super) fn names_environment(&self) -> bool {
-        self.question.filters.contains_key(&Dimension::Environment) || self.question.tiers != Tiers::Default
+        self.question.filters.contains_key(&Dimension::Environment) || self.tiers != Tiers::Default
     }
 
     /// Whether deployments of this environment are counted: by default the production tier, unless environments or a tier are asked for.
     pub(super) fn counts(&self, environment: &str, tier: Tier) -> bool {
-        let of_tier = match self.question.tiers {
+        let of_tier = match self.tiers {
             Tiers::Default => self.question.filters.contains_key(&Dimension::Environment) || self.facts.definitions.counts_tier(tier),
             Tiers::All => true,
             Tiers::One(wanted) => tier == wanted,
@@ -67,22 +67,12 @@ impl<'a> Builder<'a> {
         for (service, of) in self.services() {
             self.connect(service, of);
             let all = &of.deployments;
-            let wanted = |deployment: &Classified| {
-                deployment.finished_at().is_some_and(|at| self.exists(at)) && self.counts(&deployment.row.environment, deployment.tier)
-            };
-            let rows: Vec<usize> = (0..all.len()).filter(|&i| wanted(&all[i])).collect();
+            let rows = self.counted_rows(all);
             if population == Population::Rows {
                 self.single_deployments(service, all, &rows);
                 continue;
             }
-            // Split or filtered by environment nothing is merged across environments.
-            let apart = self.question.filters.contains_key(&Dimension::Environment);
-            let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
-            for &i in &rows {
-                let environment = all[i].row.environment.as_str();
-                let key = self.key(&self.deployment_labels(service, environment));
-                groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
-            }
+            let groups = self.by_series(service, all, rows);
             for ((key, _), rows) in groups {
                 let definitions = self.facts.definitions.clone();
                 let is_in = |i: &usize| match population {
@@ -104,6 +94,32 @@ impl<'a> Builder<'a> {
             Population::Counted => self.weeks(),
             Population::Rows => {}
         }
+    }
+
+    /// Deployments in the environments that are counted, as far as they have finished.
+    pub(super) fn counted_rows(&self, all: &[Classified]) -> Vec<usize> {
+        let wanted = |deployment: &Classified| {
+            deployment.finished_at().is_some_and(|at| self.exists(at)) && self.counts(&deployment.row.environment, deployment.tier)
+        };
+        (0..all.len()).filter(|&i| wanted(&all[i])).collect()
+    }
+
+    /// Rows among which those of one version may be one deployment, with the series that they are in: split or filtered by
+    /// environment nothing is merged across environments.
+    pub(super) fn by_series(
+        &self,
+        service: &'a str,
+        all: &'a [Classified],
+        rows: Vec<usize>,
+    ) -> BTreeMap<(Vec<String>, &'a str), Vec<usize>> {
+        let apart = self.question.filters.contains_key(&Dimension::Environment);
+        let mut groups: BTreeMap<(Vec<String>, &str), Vec<usize>> = BTreeMap::new();
+        for i in rows {
+            let environment = all[i].row.environment.as_str();
+            let key = self.key(&self.deployment_labels(service, environment));
+            groups.entry((key, if apart { environment } else { "" })).or_default().push(i);
+        }
+        groups
     }
 
     fn single_deployments(&mut self, service: &'a str, all: &'a [Classified], rows: &[usize]) {
@@ -147,7 +163,8 @@ impl<'a> Builder<'a> {
         };
         let since = group.0.iter().filter_map(rework_at).min();
         let (day, week) = self.day_and_week(at);
-        let row = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, day, week, ..ScopeRow::default() };
+        let row =
+            ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, day, week, ..ScopeRow::default() };
         self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {

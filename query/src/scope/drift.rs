@@ -45,7 +45,11 @@ impl<'a> Builder<'a> {
                     id: Some(id),
                     since: Some(stretch.from),
                     until: stretch.to,
-                    reason: Some(if stretch.class.is_live() { "live" } else { "calm" }),
+                    reason: Some(match stretch.class {
+                        Class::Blocked => "blocked",
+                        class if class.is_live() => "live",
+                        _ => "calm",
+                    }),
                     ..ScopeRow::default()
                 };
                 self.push(&key, row, || look(stretch.from));

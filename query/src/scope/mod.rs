@@ -3,23 +3,37 @@
 
 mod batch;
 mod changes;
+mod config;
 mod deployments;
 mod drift;
+mod gates;
+mod homes;
 mod incidents;
+mod onboarding;
 mod pipelines;
+mod promotions;
 mod recoveries;
 mod reviews;
+mod rungs;
+mod scans;
+mod score;
 mod subject;
+mod templates;
+mod test_results;
 mod weeks;
+mod work;
+
 
 pub use batch::bucket_batch;
+pub use score::score_scope;
 pub use subject::Subject;
 
 use crate::buckets::Bucket;
 use crate::error::QueryError;
 use crate::facts::Facts;
 use crate::metric::{Family, Metric};
-use crate::question::{Dimension, Question};
+use crate::facts::stages::Stages;
+use crate::question::{Dimension, Question, Tiers};
 use arrow::array::RecordBatch;
 use flowgauge_lake::model::Time;
 use std::collections::BTreeMap;
@@ -51,6 +65,8 @@ struct ScopeRow {
     /// Its local day and week, by number.
     day: Option<i64>,
     week: Option<i64>,
+    /// Seconds of each stage of a commit's lead time.
+    stages: Option<Box<Stages>>,
 }
 
 /// One line of an answer: the values of the question's dimensions.
@@ -68,18 +84,17 @@ pub struct Scope {
     pub subjects: Vec<Vec<Subject>>,
 }
 
-/// Builds the scope of a question. `buckets` are the question's, in order.
-pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
-    build(metric, question, buckets, facts, false)
+impl Series {
+    /// The values of its labels, in the order of the question's dimensions.
+    pub fn values(&self) -> Vec<String> {
+        self.labels.iter().map(|(_, value)| value.clone()).collect()
+    }
 }
 
-/// The same, and of each row what it is about.
-pub fn scope_with_subjects(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts) -> Result<Scope, QueryError> {
-    build(metric, question, buckets, facts, true)
-}
-
-fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts, names_subjects: bool) -> Result<Scope, QueryError> {
-    let mut builder = Builder { question, buckets, facts, names_subjects, series: BTreeMap::new(), next_id: 0 };
+/// Builds the scope of a question. `buckets` are the question's, in order; `names_subjects`: also tell of each row what it is about.
+pub fn scope(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts, names_subjects: bool) -> Result<Scope, QueryError> {
+    let tiers = if question.tiers == Tiers::Default && metric.family.counts_all_tiers() { Tiers::All } else { question.tiers };
+    let mut builder = Builder { question, tiers, buckets, facts, names_subjects, series: BTreeMap::new(), next_id: 0 };
     if question.by.is_empty() {
         builder.series.insert(Vec::new(), SeriesData::default());
     }
@@ -90,6 +105,22 @@ fn build(metric: &Metric, question: &Question, buckets: &[Bucket], facts: &Facts
         Family::Drift => builder.drift(),
         Family::Pipelines => builder.pipelines(),
         Family::Reviews => builder.reviews(),
+        Family::Promotions => builder.promotions(),
+        Family::Entries => builder.entries(),
+        Family::Rungs => builder.rungs(metric.id == "environment_lag"),
+        Family::Config => builder.config(),
+        Family::Onboarding => builder.onboarding(),
+        Family::Templates => builder.templates(),
+        // Its rows are answers of other metrics: `score_scope`.
+        Family::Score => {}
+        Family::FlakyTests => builder.flaky_tests(),
+        Family::Tests => builder.tests(),
+        Family::Checks => builder.checks(),
+        Family::Gates => builder.gates(),
+        Family::Findings => builder.findings(),
+        Family::ScannedChanges => builder.scanned_changes(),
+        Family::Work => builder.work(),
+        Family::CriticalPaths => builder.critical_paths(),
     }
     builder.finish()
 }
@@ -103,6 +134,8 @@ struct SeriesData {
 
 struct Builder<'a> {
     question: &'a Question,
+    /// Which tiers count where no environment is named.
+    tiers: Tiers,
     buckets: &'a [Bucket],
     facts: &'a Facts,
     names_subjects: bool,

@@ -180,7 +180,8 @@ async fn a_difference_names_the_rows_that_moved() {
         to: Time::parse("2026-06-29T00:00:00Z").expect("a time"),
         as_of: now(),
     };
-    let (old, new) = (side(engine.facts(&tenant)), side(engine.facts_once(&tenant, &Rules { definitions: Arc::new(new), ..Rules::default() })));
+    let (old, new) =
+        (side(engine.facts(&tenant)), side(engine.facts_once(&tenant, &Rules { definitions: Arc::new(new), ..Rules::default() })));
     let found = diff(&old, &new, 20).await.expect("a difference");
     assert_eq!(found.switches.keys().collect::<Vec<_>>(), ["attribution_scope"]);
     let of = |id: &str| found.metrics.iter().find(|metric| metric.metric == id).expect("every metric is there");

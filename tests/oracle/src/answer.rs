@@ -8,6 +8,8 @@ use crate::facts::Facts;
 use crate::items::{self, Home, Item, Shape, What};
 use crate::question::Question;
 use crate::row::Row;
+use crate::score;
+use crate::state;
 use crate::stats::{self, Subject};
 use crate::time::{Cut, Time, buckets, seconds, show};
 use crate::world::World;
@@ -18,6 +20,8 @@ const MIN_N: usize = 5;
 /// What one series is made of.
 struct Series<'a> {
     items: Vec<&'a Item>,
+    /// Of a metric about a moment: what holds at that of each bucket.
+    states: Option<Vec<Vec<&'a Item>>>,
     /// Rule 3: the earliest time of a row with these labels; none where no row has one.
     connected: Option<Time>,
     /// There is a row with these labels.
@@ -28,15 +32,23 @@ struct Series<'a> {
 }
 
 pub fn answer(world: &World, q: &Question) -> Value {
+    if q.metric == "dora_score" {
+        return score::answer(world, q);
+    }
     let folded = world.folded();
     let facts: &Facts = &world.facts(q.as_of);
     let shape = items::shape(&q.metric);
-    let passes = |home: &Home| q.filters.iter().all(|(d, values)| home.get(d.as_str()).is_some_and(|v| values.contains(v)));
-    let base: Vec<(Home, Option<Time>)> = items::base(folded, q).into_iter().filter(|(home, _)| passes(home)).collect();
-    let mut items = items::items(folded, facts, q);
-    for item in &mut items {
-        item.homes.retain(passes);
-    }
+    let passes = |home: &Home| items::passes(home, q);
+    let base: Vec<(Home, Option<Time>)> = items::base(folded, facts, q).into_iter().filter(|(home, _)| passes(home)).collect();
+    let filtered = |mut items: Vec<Item>| {
+        items.iter_mut().for_each(|item| item.homes.retain(passes));
+        items
+    };
+    let cuts = buckets(q);
+    let at_moment = |cut: &Cut| if cut.is_future() { Vec::new() } else { filtered(state::items(folded, q, state::moment(q, cut))) };
+    let is_state = state::is_state(&q.metric);
+    let items = if is_state { Vec::new() } else { filtered(items::items(folded, facts, q)) };
+    let states: Option<Vec<Vec<Item>>> = is_state.then(|| cuts.iter().map(at_moment).collect());
 
     let mut dimensions = q.by.clone();
     dimensions.sort();
@@ -47,20 +59,20 @@ pub fn answer(world: &World, q: &Question) -> Value {
     }
     for (home, _) in &base {
         // Rule 6: deployment metrics by environment: production tier only; an explicit filter takes its place.
-        if items::is_deployment_metric(&q.metric) && dimensions.iter().any(|d| d == "environment") && !items::in_scope(home, q) {
+        if items::is_production_metric(&q.metric) && dimensions.iter().any(|d| d == "environment") && !items::in_scope(home, q) {
             continue;
         }
         let labels: Option<Vec<String>> = dimensions.iter().map(|d| home.get(d.as_str()).cloned()).collect();
         all.extend(labels.filter(|l| !l.is_empty()));
     }
 
-    let cuts = buckets(q);
     let series = all.into_iter().map(|values| {
         let labels: Vec<(&String, &String)> = dimensions.iter().zip(&values).collect();
         let has = |home: &Home| labels.iter().all(|(d, v)| home.get(d.as_str()) == Some(v));
         let rows: Vec<&(Home, Option<Time>)> = base.iter().filter(|(home, _)| has(home)).collect();
         let series = Series {
-            items: items.iter().filter(|i| i.homes.iter().any(has)).collect(),
+            items: fitting(&items, &has),
+            states: states.as_ref().map(|all| all.iter().map(|items| fitting(items, &has)).collect()),
             connected: rows.iter().filter_map(|r| r.1).min(),
             configured: !rows.is_empty(),
             has_incident_rows: facts.has_incident_rows,
@@ -68,9 +80,14 @@ pub fn answer(world: &World, q: &Question) -> Value {
             is_failure_metric: ["change_fail_rate", "recovery_time"].contains(&q.metric.as_str()),
         };
         let labels: Map<String, Value> = labels.into_iter().map(|(d, v)| (d.clone(), json!(v))).collect();
-        json!({"labels": labels, "points": cuts.iter().map(|cut| series.point(cut)).collect::<Vec<_>>()})
+        json!({"labels": labels, "points": cuts.iter().enumerate().map(|(n, cut)| series.point(n, cut)).collect::<Vec<_>>()})
     });
     Value::Array(series.collect())
+}
+
+/// What counts under some labels.
+fn fitting<'a>(items: &'a [Item], has: &dyn Fn(&Home) -> bool) -> Vec<&'a Item> {
+    items.iter().filter(|i| i.homes.iter().any(has)).collect()
 }
 
 /// A value with what stands beside it.
@@ -84,8 +101,12 @@ struct Measured {
 }
 
 impl Series<'_> {
-    fn point(&self, cut: &Cut) -> Value {
-        let inside: Vec<&Item> = self.items.iter().copied().filter(|i| cut.has(i.at)).collect();
+    /// The point of the n-th bucket.
+    fn point(&self, n: usize, cut: &Cut) -> Value {
+        let inside: Vec<&Item> = match &self.states {
+            Some(states) => states[n].clone(),
+            None => self.items.iter().copied().filter(|i| cut.has(i.at)).collect(),
+        };
         let measured = self.measure(cut, &inside);
         let mut excluded: BTreeMap<&str, u64> = BTreeMap::new();
         for item in &inside {
@@ -111,7 +132,18 @@ impl Series<'_> {
 
     /// Rules 3 and 4.
     fn status(&self, cut: &Cut, measured: &Measured) -> &'static str {
-        let over_time = matches!(self.shape, Shape::PerDay | Shape::PerAppDay | Shape::TimeShare);
+        // What is no sample is never too small a one.
+        let over_time = matches!(
+            self.shape,
+            Shape::PerDay
+                | Shape::PerAppDay
+                | Shape::TimeShare
+                | Shape::TimeSum
+                | Shape::Sum
+                | Shape::Services
+                | Shape::CountOf
+                | Shape::Total
+        );
         match measured.value {
             _ if cut.is_future() => "empty", // rule 1
             _ if !self.configured => "not_configured",
@@ -124,8 +156,20 @@ impl Series<'_> {
 
     /// Rule 54.
     fn coverage(&self, inside: &[&Item], measured: &Measured) -> Option<f64> {
-        const MISSING: [&str; 8] =
-            ["no_graph", "no_source_link", "no_commit_time", "no_files", "clock_skew", "no_start", "no_queue_time", "no_size"];
+        const MISSING: [&str; 12] = [
+            "no_graph",
+            "no_source_link",
+            "no_commit_time",
+            "no_files",
+            "clock_skew",
+            "no_start",
+            "no_queue_time",
+            "no_size",
+            "no_commit",
+            "no_scan",
+            "no_sha",
+            "no_jobs",
+        ];
         let count = |what: &dyn Fn(&What) -> bool| inside.iter().filter(|i| what(&i.what)).count() as f64;
         if self.is_failure_metric {
             let attributed = count(&|w| matches!(w, What::Attributed));
@@ -152,6 +196,11 @@ impl Series<'_> {
             Shape::Survival => survival(inside),
             Shape::TimeShare => self.time_share(cut),
             Shape::PerAppDay => self.per_app_day(cut, inside),
+            Shape::TimeSum => self.time_sum(cut),
+            Shape::Sum => sum(inside),
+            Shape::Services => services(inside),
+            Shape::CountOf => amount(inside, |what| if let What::Outcome(yes) = what { Some(f64::from(u8::from(*yes))) } else { None }),
+            Shape::Total => amount(inside, |what| if let What::Value { seconds, .. } = what { Some(*seconds) } else { None }),
         }
     }
 
@@ -198,6 +247,12 @@ impl Series<'_> {
         Measured { value: Some(live / all), n, fraction: Some((live, all)), ..Measured::default() }
     }
 
+    /// blocked_time (rule 65): the seconds in the state, of the applications observed.
+    fn time_sum(&self, cut: &Cut) -> Measured {
+        let (blocked, _, n) = self.observed(cut);
+        Measured { value: (n > 0).then_some(blocked), n, ..Measured::default() }
+    }
+
     /// drift_episodes (rule 49): starts by observed app-days.
     fn per_app_day(&self, cut: &Cut, inside: &[&Item]) -> Measured {
         let n = events(inside);
@@ -227,6 +282,33 @@ fn ratio(inside: &[&Item]) -> Measured {
         ci: interval(Some(lo), Some(hi), "wilson"),
         ..Measured::default()
     }
+}
+
+/// The sum of the amounts; none of none.
+fn sum(inside: &[&Item]) -> Measured {
+    let amounts: Vec<f64> = inside.iter().filter_map(|i| if let What::Amount(a) = i.what { Some(a) } else { None }).collect();
+    let n = amounts.len();
+    Measured { value: (n > 0).then(|| amounts.iter().sum()), n, ..Measured::default() }
+}
+
+/// version_skew: the services of which some pair differs, of those with a pair.
+fn services(inside: &[&Item]) -> Measured {
+    let (mut all, mut skewed_ones) = (BTreeSet::new(), BTreeSet::new());
+    for item in inside {
+        if let What::Skew { service, skewed } = &item.what {
+            all.insert(service);
+            skewed_ones.extend(skewed.then_some(service));
+        }
+    }
+    let n = all.len();
+    Measured { value: (n > 0).then_some(skewed_ones.len() as f64), n, ..Measured::default() }
+}
+
+/// A count or a sum, which has neither a fraction nor an interval.
+fn amount(inside: &[&Item], of: impl Fn(&What) -> Option<f64>) -> Measured {
+    let amounts: Vec<f64> = inside.iter().filter_map(|i| of(&i.what)).collect();
+    let value = (!amounts.is_empty()).then(|| amounts.iter().sum());
+    Measured { value, n: amounts.len(), ..Measured::default() }
 }
 
 /// Rule 9: every quantile whenever n >= 1; the value is p50.

@@ -28,8 +28,11 @@ pub struct Deployment {
     pub sha: Option<String>,
     row_sha: Option<String>,
     pub digest: Option<String>,
-    version: Option<String>,
-    config_sha: Option<String>,
+    pub version: Option<String>,
+    pub config_repo: Option<String>,
+    pub config_sha: Option<String>,
+    /// Rule 24.
+    pub repo: Option<String>,
     pub history: History,
     /// What it first brings to its environment: not in the history of an earlier successful one (rule 19).
     pub brought: BTreeSet<String>,
@@ -58,6 +61,11 @@ impl Deployment {
 
     pub fn named(&self, source: &str, id: &str) -> bool {
         (self.source == source && self.id == id) || self.aliases.iter().any(|a| a.0 == source && a.1 == id)
+    }
+
+    /// Rule 42: what is promoted is the row's digest, else its own sha.
+    pub fn promoted(&self) -> Option<&String> {
+        self.digest.as_ref().or(self.row_sha.as_ref())
     }
 
     /// Rule 15.
@@ -90,11 +98,21 @@ pub fn tier(environment: &str) -> &'static str {
     }
 }
 
-/// All deployments that finished by `as_of` (rule 1), in the order of rule 16, with what follows from them.
-pub fn derive(rows: &[Row], verdicts: &[Verdict], graph: &Graph, as_of: Time) -> Vec<Deployment> {
-    let mut all: Vec<Deployment> = rows.iter().filter_map(|r| read(r, graph)).filter(|d| d.finished_at <= as_of).collect();
+/// Every finished deployment as its row tells it, whatever `as_of` is.
+pub fn read_all(rows: &[Row], graph: &Graph) -> Vec<Deployment> {
+    rows.iter().filter_map(|r| read(r, graph)).collect()
+}
+
+/// Those that finished by an instant (rule 1), in the order of rule 16, evidence of one merged (rule 22).
+pub fn finished_by(read: &[Deployment], moment: Time) -> Vec<Deployment> {
+    let mut all: Vec<Deployment> = read.iter().filter(|d| d.finished_at <= moment).cloned().collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
-    let mut all = merge_evidence(all);
+    merge_evidence(all)
+}
+
+/// All deployments that finished by `as_of`, with what follows from them.
+pub fn derive(read: &[Deployment], verdicts: &[Verdict], graph: &Graph, as_of: Time) -> Vec<Deployment> {
+    let mut all = finished_by(read, as_of);
     // V4: whatever `as_of` is, and before the row's own.
     let kinds: Vec<Option<String>> = verdicts::about_deployments(verdicts, &all).iter().map(|said| verdicts::kind(said)).collect();
     for (d, kind) in all.iter_mut().zip(kinds) {
@@ -124,6 +142,8 @@ fn read(row: &Row, graph: &Graph) -> Option<Deployment> {
     let service = text(row, "service").unwrap_or_default();
     let outcome = text(row, "outcome").unwrap_or_default();
     let (row_sha, digest) = (sha(row, "sha"), text(row, "digest"));
+    let source_sha = graph.source_sha(row_sha.as_ref(), digest.as_ref());
+    let repo = source_sha.as_ref().and_then(|s| graph.source_repo(text(row, "repo").as_ref(), digest.as_ref(), &service, s));
     let history = graph.history(row_sha.as_ref(), digest.as_ref(), text(row, "repo").as_ref(), &service, list(row, "commit_shas").as_ref());
     Some(Deployment {
         source: source(row),
@@ -137,10 +157,12 @@ fn read(row: &Row, graph: &Graph) -> Option<Deployment> {
         outcome,
         explicit_kind: text(row, "kind"),
         evidence: text(row, "evidence"),
-        sha: graph.source_sha(row_sha.as_ref(), digest.as_ref()),
+        sha: source_sha,
         row_sha,
         digest,
         version: text(row, "version"),
+        config_repo: text(row, "config_repo"),
+        repo,
         config_sha: sha(row, "config_sha"),
         history,
         brought: BTreeSet::new(),

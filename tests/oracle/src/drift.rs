@@ -21,6 +21,7 @@ pub struct Stretch {
     pub from: Time,
     pub to: Time,
     pub live: bool,
+    pub blocked: bool,
 }
 
 pub struct Episode {
@@ -87,7 +88,13 @@ pub fn derive(rows: &[Row], as_of: Time) -> Drift {
         rows.sort_by_key(|r| time(r, "observed_at"));
         let looks = looks(&rows, as_of);
         for look in looks.iter().filter(|l| l.class != Class::Unobserved) {
-            drift.stretches.push(Stretch { place: place(look.row), from: look.at, to: look.holds_to, live: look.class.is_live() });
+            drift.stretches.push(Stretch {
+                place: place(look.row),
+                from: look.at,
+                to: look.holds_to,
+                live: look.class.is_live(),
+                blocked: look.class == Class::Blocked,
+            });
         }
         let mut episodes = episodes(&looks, as_of);
         let hidden = hidden(&looks, &episodes);

@@ -7,8 +7,10 @@ use crate::drift::{self, Drift};
 use crate::failures::{self, Failure, Incident};
 use crate::fold::fold;
 use crate::graph::Graph;
+use crate::jobs::Runs;
 use crate::pipelines::{self, Attempt};
 use crate::row::Row;
+use crate::test_results::{self, TestResult};
 use crate::time::Time;
 use crate::verdicts;
 
@@ -16,6 +18,8 @@ use crate::verdicts;
 pub struct Folded {
     tables: BTreeMap<String, Vec<Row>>,
     pub graph: Graph,
+    /// Every finished deployment, before evidence is merged and kinds are derived.
+    pub deployed: Vec<Deployment>,
 }
 
 impl Folded {
@@ -29,8 +33,20 @@ impl Folded {
             &folded("deployments"),
             &folded("pipeline_runs"),
         );
-        let kept = ["deployments", "incidents", "changes", "pipeline_runs", "jobs", "gitops_observations", "test_results", "verdicts"];
-        Folded { tables: kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect(), graph }
+        let kept = [
+            "deployments",
+            "incidents",
+            "changes",
+            "pipeline_runs",
+            "jobs",
+            "gitops_observations",
+            "test_results",
+            "verdicts",
+            "scans",
+            "approvals",
+        ];
+        let tables: BTreeMap<String, Vec<Row>> = kept.iter().map(|t| ((*t).to_owned(), folded(t))).collect();
+        Folded { deployed: deployments::read_all(&tables["deployments"], &graph), tables, graph }
     }
 
     pub fn rows(&self, table: &str) -> &[Row] {
@@ -50,15 +66,18 @@ pub struct Facts {
     pub has_incident_rows: bool,
     pub attempts: Vec<Attempt>,
     pub drift: Drift,
+    pub runs: Runs,
+    pub tests: Vec<TestResult>,
 }
 
 impl Facts {
     pub fn new(folded: &Folded, as_of: Time) -> Facts {
         let verdicts = verdicts::read(folded.rows("verdicts"));
-        let deployments = deployments::derive(folded.rows("deployments"), &verdicts, &folded.graph, as_of);
+        let deployments = deployments::derive(&folded.deployed, &verdicts, &folded.graph, as_of);
         let incidents = failures::incidents(folded.rows("incidents"), &verdicts, &deployments, as_of);
         let (tests, observations) = (folded.rows("test_results"), folded.rows("gitops_observations"));
         let failures = failures::failures(&deployments, &incidents, &verdicts, tests, observations, as_of);
+        let runs = Runs::new(folded, as_of);
         let fixes = failures::fixes(&incidents, &deployments);
         Facts {
             is_fix: (0..deployments.len()).map(|i| fixes.contains(&i)).collect(),
@@ -67,6 +86,8 @@ impl Facts {
             incidents,
             attempts: pipelines::attempts(folded.rows("pipeline_runs"), folded.rows("jobs"), as_of),
             drift: drift::derive(observations, as_of),
+            tests: test_results::read(folded, &runs, &deployments, as_of),
+            runs,
             deployments,
         }
     }

@@ -20,6 +20,8 @@ fn key_columns(table: &str) -> (&'static [&'static str], bool) {
         "gitops_observations" => (&["app", "observed_at"], true),
         "jobs" => (&["run_id", "job_id", "attempt"], true),
         "verdicts" => (&["verdict_id"], true),
+        "scans" => (&["scan_id"], true),
+        "approvals" => (&["approval_id"], true),
         "test_results" => (&["test_id", "sha", "attempt", "run_id", "job_id", "deployment_id", "suite", "phase", "started_at"], true),
         _ => panic!("no key is known for the table {table}"),
     }

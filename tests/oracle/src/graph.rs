@@ -54,6 +54,8 @@ pub struct Service {
     pub team: String,
     pub repo: Option<String>,
     pub path_globs: Option<Vec<String>>,
+    /// Its environments from the lowest to the highest.
+    pub ladder: Option<Vec<String>>,
 }
 
 pub struct Graph {
@@ -121,13 +123,13 @@ impl Graph {
         let mut known: BTreeMap<String, Service> = BTreeMap::new();
         for (service, repo) in &repos {
             let team = owner(repo).unwrap_or_default();
-            known.insert(service.clone(), Service { team, repo: Some(repo.clone()), path_globs: None });
+            known.insert(service.clone(), Service { team, repo: Some(repo.clone()), path_globs: None, ladder: None });
         }
         for row in services {
             let Some(service) = text(row, "service") else { continue };
             let repo = text(row, "repo").or_else(|| repos.get(&service).cloned());
             let team = text(row, "team").or_else(|| repo.as_deref().and_then(owner)).unwrap_or_default();
-            known.insert(service, Service { team, repo, path_globs: list(row, "path_globs") });
+            known.insert(service, Service { team, repo, path_globs: list(row, "path_globs"), ladder: list(row, "ladder") });
         }
         Graph {
             commits: commits.iter().filter_map(|r| Some(((text(r, "repo")?, sha(r, "sha")?), commit(r)))).collect(),
@@ -166,14 +168,23 @@ impl Graph {
     }
 
     /// Rule 24: the repo is the deployment's, else the artifact's, else the service's, else the only one with that sha.
-    fn source_repo(&self, repo: Option<&String>, digest: Option<&String>, service: &str, sha: &str) -> Option<String> {
+    pub fn source_repo(&self, repo: Option<&String>, digest: Option<&String>, service: &str, sha: &str) -> Option<String> {
         let of_artifact = || self.artifacts.get(digest?)?.repo.clone();
         let of_service = || self.services.get(service)?.repo.clone();
-        let only = || {
-            let with: Vec<&String> = self.commits.keys().filter(|(_, s)| s == sha).map(|(r, _)| r).collect();
-            if with.len() == 1 { Some(with[0].clone()) } else { None }
-        };
-        repo.cloned().or_else(of_artifact).or_else(of_service).or_else(only)
+        repo.cloned().or_else(of_artifact).or_else(of_service).or_else(|| self.only_repo(sha).cloned())
+    }
+
+    /// The only repository with that sha.
+    pub fn only_repo(&self, sha: &str) -> Option<&String> {
+        let mut with = self.commits.keys().filter(|(_, s)| s == sha).map(|(r, _)| r);
+        with.next().filter(|_| with.next().is_none())
+    }
+
+    /// Rule 27: whether a commit is of the paths of a service; none where its files are not known.
+    pub fn touches(&self, service: &str, commit: &Commit) -> Option<bool> {
+        let Some(globs) = self.services.get(service).and_then(|s| s.path_globs.as_ref()) else { return Some(true) };
+        let files = commit.files.as_ref()?;
+        Some(files.iter().any(|f| globs.iter().any(|g| glob_matches(g, f))))
     }
 
     /// Rule 24: the history of a deployment.

@@ -6,11 +6,15 @@ use crate::deployments::{Deployment, Group, fan_out, tier};
 use crate::drift;
 use crate::facts::{Facts, Folded};
 use crate::failures;
+use crate::gates;
+use crate::jobs;
 use crate::lead_time::{charge, finish};
 use crate::pipelines;
+use crate::promotion;
 use crate::question::Question;
 use crate::row::{Row, list, text, time};
 use crate::stats::Subject;
+use crate::test_results;
 use crate::time::{Time, seconds};
 
 /// The value of each dimension. A dimension that is absent fits no label and no filter: such a thing counts only in totals.
@@ -32,10 +36,17 @@ pub enum What {
         cluster: usize,
     },
     Subject(Subject),
+    /// A part of a sum.
+    Amount(f64),
+    /// Two neighbouring environments of a service run different versions, or not.
+    Skew {
+        service: String,
+        skewed: bool,
+    },
     /// An incident that belongs to a deployment (rule 54).
     Attributed,
     Excluded(&'static str),
-    /// Observed from the item's instant to this.
+    /// Observed from the item's instant to this, and in the state that is asked for (live drift, blocked) or not.
     Observed {
         to: Time,
         live: bool,
@@ -51,23 +62,62 @@ pub enum Shape {
     Survival,
     TimeShare,
     PerAppDay,
+    /// Seconds in a state.
+    TimeSum,
+    /// The sum of the amounts.
+    Sum,
+    /// How many services are skewed.
+    Services,
+    /// How many of the outcomes are true.
+    CountOf,
+    /// The sum of the values.
+    Total,
 }
 
 pub fn shape(metric: &str) -> Shape {
     match metric {
         "deployment_frequency" => Shape::PerDay,
-        "lead_time" | "review_time" | "change_size" => Shape::Quantiles(&[("p50", 0.5), ("p75", 0.75), ("p90", 0.9)]),
+        "lead_time" | "review_time" | "change_size" | "onboarding_time" => Shape::Quantiles(&[("p50", 0.5), ("p75", 0.75), ("p90", 0.9)]),
+        "promotion_lead_time" | "config_lag" => Shape::Quantiles(&[("p50", 0.5), ("p90", 0.9)]),
         "pipeline_duration" | "pipeline_queue_time" => Shape::Quantiles(&[("p50", 0.5), ("p95", 0.95)]),
         "change_fail_rate" | "rework_rate" | "deployment_success_rate" | "pipeline_success_rate" | "retry_rate" => Shape::Ratio,
+        "promotion_rate" | "template_adoption" => Shape::Ratio,
         "recovery_time" | "mttr" | "drift_duration" | "pipeline_mttr" => Shape::Survival,
+        "gate_coverage" | "change_scan_coverage" | "flaky_test_rate" | "test_pass_rate" | "false_result_rate" => Shape::Ratio,
+        "ungated_deployments" => Shape::CountOf,
+        "wasted_time" => Shape::Total,
+        "critical_path" => Shape::Quantiles(&[("p50", 0.5), ("p95", 0.95)]),
         "drift_ratio" => Shape::TimeShare,
         "drift_episodes" => Shape::PerAppDay,
+        "blocked_time" => Shape::TimeSum,
+        "environment_lag" | "scan_findings" => Shape::Sum,
+        "version_skew" => Shape::Services,
         _ => panic!("the oracle does not know the metric {metric}"),
     }
 }
 
-pub fn is_deployment_metric(metric: &str) -> bool {
-    !metric.starts_with("drift") && !is_pipeline_metric(metric) && !is_review_metric(metric) && metric != "mttr"
+/// Counts the production tier, unless a filter takes its place.
+pub fn is_production_metric(metric: &str) -> bool {
+    !is_drift_metric(metric)
+        && !is_pipeline_metric(metric)
+        && !is_review_metric(metric)
+        && !is_promotion_metric(metric)
+        && !is_repo_metric(metric)
+        && metric != "mttr"
+}
+
+pub fn is_drift_metric(metric: &str) -> bool {
+    metric.starts_with("drift") || metric == "blocked_time"
+}
+
+/// Counts environments of every tier.
+pub fn is_promotion_metric(metric: &str) -> bool {
+    ["promotion_lead_time", "promotion_rate", "environment_lag", "version_skew", "config_lag"].contains(&metric)
+}
+
+/// Those of tests, jobs and changes whose every row has a repository and a service, be it "".
+pub fn is_repo_metric(metric: &str) -> bool {
+    test_results::METRICS.contains(&metric) || jobs::METRICS.contains(&metric) || metric == "change_scan_coverage"
 }
 
 pub fn is_review_metric(metric: &str) -> bool {
@@ -75,22 +125,33 @@ pub fn is_review_metric(metric: &str) -> bool {
 }
 
 pub fn is_pipeline_metric(metric: &str) -> bool {
-    metric.starts_with("pipeline") || metric == "retry_rate"
+    metric.starts_with("pipeline") || metric == "retry_rate" || metric == "template_adoption"
 }
 
-/// The production tier, unless an environment filter takes its place (DESIGN section 7).
+/// The production tier, unless a filter of environments or tiers takes its place (DESIGN section 7).
 pub fn in_scope(home: &Home, q: &Question) -> bool {
-    match q.filters.get("environment") {
-        Some(values) => values.contains(&home["environment"]),
-        None => tier(&home["environment"]) == "production",
+    if q.filters.contains_key("environment") || q.filters.contains_key("tier") {
+        ["environment", "tier"].iter().all(|d| q.filters.get(*d).is_none_or(|values| allows(home, d, values)))
+    } else {
+        home["tier"] == "production"
     }
 }
 
-fn service_home(folded: &Folded, service: &str) -> Home {
+/// Whether the filters let it through.
+pub fn passes(home: &Home, q: &Question) -> bool {
+    q.filters.iter().all(|(dimension, values)| allows(home, dimension, values))
+}
+
+fn allows(home: &Home, dimension: &str, values: &[String]) -> bool {
+    let every_tier = dimension == "tier" && values.iter().any(|v| v == "all");
+    every_tier || home.get(dimension).is_some_and(|v| values.contains(v))
+}
+
+pub fn service_home(folded: &Folded, service: &str) -> Home {
     [("service", service.to_owned()), ("team", folded.graph.team(service))].into()
 }
 
-fn with(mut home: Home, dimension: &'static str, value: &str) -> Home {
+pub fn with(mut home: Home, dimension: &'static str, value: &str) -> Home {
     home.insert(dimension, value.to_owned());
     home
 }
@@ -101,7 +162,16 @@ fn incident_homes(folded: &Folded, services: &[String]) -> Vec<Home> {
 }
 
 fn app_home(folded: &Folded, place: &drift::Place) -> Home {
-    with(with(service_home(folded, &place.service), "environment", &place.environment), "app", &place.app)
+    with(deployment_home(folded, &place.service, &place.environment), "app", &place.app)
+}
+
+pub fn deployment_home(folded: &Folded, service: &str, environment: &str) -> Home {
+    in_environment(service_home(folded, service), environment)
+}
+
+/// The tier is no dimension of `by`, but of the filters.
+fn in_environment(home: Home, environment: &str) -> Home {
+    with(with(home, "environment", environment), "tier", tier(environment))
 }
 
 /// DESIGN section 7: team and service of a run through the catalogue's repo; it counts for each service of it.
@@ -109,51 +179,85 @@ fn run_homes(folded: &Folded, repo: &str, pipeline: &str) -> Vec<Home> {
     repo_homes(folded, repo).into_iter().map(|home| with(home, "pipeline", pipeline)).collect()
 }
 
-fn repo_homes(folded: &Folded, repo: &str) -> Vec<Home> {
+pub fn repo_homes(folded: &Folded, repo: &str) -> Vec<Home> {
     let run = |home| with(home, "repo", repo);
     let services = folded.graph.services.iter().filter(|(_, s)| s.repo.as_deref() == Some(repo));
     let homes: Vec<Home> = services.map(|(name, _)| run(service_home(folded, name))).collect();
     if homes.is_empty() { vec![run(Home::new())] } else { homes }
 }
 
+/// As `run_homes`; where the repository has no service, its name and its team are "".
+pub fn ci_homes(folded: &Folded, repo: &str, pipeline: &str) -> Vec<Home> {
+    let mut homes = run_homes(folded, repo, pipeline);
+    for home in &mut homes {
+        home.entry("service").or_default();
+        home.entry("team").or_default();
+    }
+    homes
+}
+
 /// The rows of the metric's base table that exist at `as_of`: under which labels, and the earliest time (rules 1, 3 and 6).
-pub fn base(folded: &Folded, q: &Question) -> Vec<(Home, Option<Time>)> {
+pub fn base(folded: &Folded, facts: &Facts, q: &Question) -> Vec<(Home, Option<Time>)> {
     let get = |row: &Row, column| text(row, column).unwrap_or_default();
     if q.metric == "mttr" {
         let rows = folded.rows("incidents").iter().filter(|r| failures::exists(r, q.as_of));
         rows.flat_map(|r| incident_homes(folded, &list(r, "services").unwrap_or_default())).map(|h| (h, None)).collect()
-    } else if q.metric.starts_with("drift") {
+    } else if is_drift_metric(&q.metric) {
         let rows = folded.rows("gitops_observations").iter().filter(|r| drift::exists(r, q.as_of));
         rows.map(|r| (app_home(folded, &drift::place(r)), None)).collect()
     } else if is_review_metric(&q.metric) {
         folded.rows("changes").iter().flat_map(|r| repo_homes(folded, &get(r, "repo"))).map(|h| (h, None)).collect()
+    } else if test_results::METRICS.contains(&q.metric.as_str()) {
+        test_results::base(facts)
+    } else if jobs::METRICS.contains(&q.metric.as_str()) {
+        let rows = folded.rows("pipeline_runs").iter().filter(|r| pipelines::exists(r, q.as_of));
+        rows.flat_map(|r| ci_homes(folded, &get(r, "repo"), &get(r, "pipeline"))).map(|h| (h, None)).collect()
+    } else if q.metric == "change_scan_coverage" {
+        gates::change_base(folded)
     } else if is_pipeline_metric(&q.metric) {
         let rows = folded.rows("pipeline_runs").iter().filter(|r| pipelines::exists(r, q.as_of));
         rows.flat_map(|r| run_homes(folded, &get(r, "repo"), &get(r, "pipeline"))).map(|h| (h, None)).collect()
     } else {
-        let rows = folded.rows("deployments").iter().filter(|r| time(r, "finished_at").is_none_or(|t| t <= q.as_of));
-        let earliest = |r: &Row| ["created_at", "started_at", "finished_at"].iter().filter_map(|c| time(r, c)).min();
-        rows.map(|r| (with(service_home(folded, &get(r, "service")), "environment", &get(r, "environment")), earliest(r))).collect()
+        let rows = deployment_rows(folded, q.as_of);
+        rows.map(|r| (deployment_home(folded, &get(r, "service"), &get(r, "environment")), earliest(r))).collect()
     }
+}
+
+/// The `deployments` rows that exist: one without a finish does.
+pub fn deployment_rows(folded: &Folded, as_of: Time) -> impl Iterator<Item = &Row> {
+    folded.rows("deployments").iter().filter(move |r| time(r, "finished_at").is_none_or(|t| t <= as_of))
+}
+
+pub fn earliest(row: &Row) -> Option<Time> {
+    ["created_at", "started_at", "finished_at"].iter().filter_map(|c| time(row, c)).min()
+}
+
+/// The places of the rows that count: of the production tier or of what is filtered for, and of the other filters.
+pub fn counted(folded: &Folded, all: &[Deployment], q: &Question) -> Vec<usize> {
+    let home = |d: &Deployment| deployment_home(folded, &d.service, &d.environment);
+    (0..all.len()).filter(|&i| in_scope(&home(&all[i]), q) && passes(&home(&all[i]), q)).collect()
 }
 
 pub fn items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
     match q.metric.as_str() {
         "mttr" => mttr(folded, facts, q),
-        m if m.starts_with("drift") => drift_items(folded, facts, q),
+        m if is_drift_metric(m) => drift_items(folded, facts, q),
         "pipeline_mttr" => red_items(folded, facts, q),
         m if is_pipeline_metric(m) => pipeline_items(folded, facts, q),
         m if is_review_metric(m) => review_items(folded, q),
+        "promotion_lead_time" | "promotion_rate" | "config_lag" | "onboarding_time" => promotion::items(folded, facts, q),
+        m if test_results::METRICS.contains(&m) => test_results::items(folded, facts, q),
+        m if jobs::METRICS.contains(&m) => jobs::items(folded, facts, q),
+        "change_scan_coverage" => gates::change_items(folded, q),
         _ => deployment_items(folded, facts, q),
     }
 }
 
 fn deployment_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
     let all = &facts.deployments;
-    let home = |d: &Deployment| with(service_home(folded, &d.service), "environment", &d.environment);
-    let passes = |home: &Home| q.filters.iter().all(|(d, values)| values.contains(&home[d.as_str()]));
+    let home = |d: &Deployment| deployment_home(folded, &d.service, &d.environment);
     // First the metric's filter, then merging (rule 21).
-    let scope: Vec<usize> = (0..all.len()).filter(|&i| in_scope(&home(&all[i]), q) && passes(&home(&all[i]))).collect();
+    let scope = counted(folded, all, q);
     let split = q.by.iter().any(|d| d == "environment");
     let groups = |keep: &dyn Fn(&Deployment) -> bool| {
         let rows: Vec<usize> = scope.iter().copied().filter(|&i| keep(&all[i])).collect();
@@ -203,6 +307,9 @@ fn deployment_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
             }
             items.extend(incident_items(folded, facts));
         }
+        "gate_coverage" | "ungated_deployments" => {
+            items.extend(gates::items(folded, facts, q, &groups(&in_d)).into_iter().map(|(g, what)| logical(&g, what)));
+        }
         // Rule 40: every kind, not merged.
         "deployment_success_rate" => items.extend(row_items(&|d| match d.outcome.as_str() {
             "success" => Some(What::Outcome(true)),
@@ -244,7 +351,7 @@ fn incident_items(folded: &Folded, facts: &Facts) -> Vec<Item> {
         let deployment = i.deployment.map(|d| &facts.deployments[d]);
         let environment = deployment.map(|d| d.environment.clone()).or_else(|| i.environment.clone());
         let homes = incident_homes(folded, &i.services).into_iter();
-        let homes = homes.map(|home| if let Some(e) = &environment { with(home, "environment", e) } else { home }).collect();
+        let homes = homes.map(|home| if let Some(e) = &environment { in_environment(home, e) } else { home }).collect();
         let what = if deployment.is_some() { What::Attributed } else { What::Excluded("unattributed") };
         Item { homes, at: i.start, what }
     };
@@ -268,7 +375,8 @@ fn mttr(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
 fn drift_items(folded: &Folded, facts: &Facts, q: &Question) -> Vec<Item> {
     let mut items = Vec::new();
     for s in &facts.drift.stretches {
-        let what = What::Observed { to: s.to, live: s.live, app: s.place.app.clone() };
+        let live = if q.metric == "blocked_time" { s.blocked } else { s.live };
+        let what = What::Observed { to: s.to, live, app: s.place.app.clone() };
         items.push(Item { homes: vec![app_home(folded, &s.place)], at: s.from, what });
     }
     for e in &facts.drift.episodes {

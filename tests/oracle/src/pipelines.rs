@@ -20,7 +20,8 @@ pub struct Attempt {
     created_at: Option<Time>,
     queued_at: Option<Time>,
     duration_seconds: Option<f64>,
-    run: (String, String, String),
+    /// Source, pipeline and run_id.
+    pub run: (String, String, String),
     pub is_final: bool,
 }
 
@@ -61,11 +62,11 @@ pub fn exists(row: &Row, as_of: Time) -> bool {
     moments(row).min().is_none_or(|t| t <= as_of)
 }
 
-fn moments(row: &Row) -> impl Iterator<Item = Time> + '_ {
+pub fn moments(row: &Row) -> impl Iterator<Item = Time> + '_ {
     ["created_at", "queued_at", "started_at", "finished_at"].into_iter().filter_map(|c| time(row, c))
 }
 
-fn number_of(row: &Row) -> i64 {
+pub fn number_of(row: &Row) -> i64 {
     row.get("attempt").and_then(|v| v.as_i64()).unwrap_or(1)
 }
 

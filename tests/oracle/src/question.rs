@@ -1,6 +1,6 @@
 //! A question to the API (DESIGN section 7), as far as the oracle answers it.
 
-use crate::items::{is_pipeline_metric, is_review_metric};
+use crate::items::{is_drift_metric, is_pipeline_metric, is_promotion_metric, is_repo_metric, is_review_metric};
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -28,11 +28,11 @@ pub struct Question {
     pub bucket: Bucket,
     pub tz: Tz,
     pub by: Vec<String>,
-    /// Allowed values by dimension: team, service, environment.
+    /// Allowed values by dimension: team, service, environment, repo, pipeline, tier (`all` allows every one).
     pub filters: BTreeMap<String, Vec<String>>,
 }
 
-pub const METRICS: [&str; 17] = [
+pub const METRICS: [&str; 35] = [
     "deployment_frequency",
     "lead_time",
     "change_fail_rate",
@@ -50,6 +50,24 @@ pub const METRICS: [&str; 17] = [
     "retry_rate",
     "review_time",
     "change_size",
+    "promotion_lead_time",
+    "promotion_rate",
+    "environment_lag",
+    "version_skew",
+    "config_lag",
+    "onboarding_time",
+    "blocked_time",
+    "template_adoption",
+    "scan_findings",
+    "dora_score",
+    "gate_coverage",
+    "ungated_deployments",
+    "change_scan_coverage",
+    "flaky_test_rate",
+    "test_pass_rate",
+    "false_result_rate",
+    "wasted_time",
+    "critical_path",
 ];
 
 const ZONES: [Tz; 9] = [
@@ -117,9 +135,11 @@ fn one(dice: &mut Dice, world: &World, metric: &str, bucket: Bucket, (first, las
 fn by(dice: &mut Dice, metric: &str) -> Vec<String> {
     let all: &[&str] = match metric {
         "mttr" => &["team", "service"],
-        m if m.starts_with("drift") => &["app", "team", "service", "environment"],
+        m if is_drift_metric(m) => &["app", "team", "service", "environment"],
         m if is_pipeline_metric(m) => &["repo", "pipeline"],
         m if is_review_metric(m) => &["repo", "service", "team"],
+        "change_scan_coverage" => &["repo", "team", "service"],
+        m if is_repo_metric(m) => &["repo", "pipeline", "team", "service"],
         _ => &["team", "service", "environment"],
     };
     let chosen = all.iter().filter(|_| dice.chance(0.4));
@@ -130,10 +150,15 @@ fn filters(dice: &mut Dice, world: &World, q: &mut Question) {
     if !dice.chance(0.35) {
         return;
     }
+    if is_repo_metric(&q.metric) && dice.chance(0.5) {
+        repo_filter(dice, world, q);
+        return;
+    }
     let services = column(world, "services", "service");
     let teams = column(world, "services", "team");
     let environments = column(world, "deployments", "environment");
-    let has_environment = !is_pipeline_metric(&q.metric) && !is_review_metric(&q.metric) && q.metric != "mttr";
+    let has_environment =
+        !is_pipeline_metric(&q.metric) && !is_review_metric(&q.metric) && !is_repo_metric(&q.metric) && q.metric != "mttr";
     match dice.below(4) {
         0 if !teams.is_empty() => drop(q.filters.insert("team".into(), vec![dice.of(&teams)])),
         1 if !services.is_empty() => {
@@ -144,10 +169,31 @@ fn filters(dice: &mut Dice, world: &World, q: &mut Question) {
             q.filters.insert("service".into(), some);
         }
         2 if !services.is_empty() => drop(q.filters.insert("service".into(), vec![dice.of(&services)])),
+        _ if has_tier(&q.metric) && dice.chance(0.3) => {
+            let tier = dice.of(&["production", "staging", "testing", "all"]);
+            q.filters.insert("tier".into(), vec![tier.into()]);
+        }
         _ if has_environment && !environments.is_empty() => {
             q.filters.insert("environment".into(), vec![dice.of(&environments)]);
         }
         _ => {}
+    }
+}
+
+/// Metrics of which a tier is asked for.
+fn has_tier(metric: &str) -> bool {
+    is_promotion_metric(metric) || ["onboarding_time", "scan_findings"].contains(&metric)
+}
+
+/// A repository, or a pipeline where the metric knows one.
+fn repo_filter(dice: &mut Dice, world: &World, q: &mut Question) {
+    let (table, dimension) = match q.metric.as_str() {
+        "change_scan_coverage" => ("changes", "repo"),
+        _ => ("pipeline_runs", dice.of(&["repo", "pipeline"])),
+    };
+    let values = column(world, table, dimension);
+    if !values.is_empty() {
+        q.filters.insert(dimension.into(), vec![dice.of(&values)]);
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowgauge_oracle::{Question, Row, World, answer};
+use flowgauge_oracle::{METRICS, Question, Row, World, answer};
 use serde_json::Value;
 
 #[test]
@@ -63,7 +63,7 @@ fn the_worlds_are_rich() {
         }
     }
     println!("{values:#?} {reasons:#?}");
-    assert_eq!(values.len(), 17);
+    assert_eq!(values.len(), METRICS.len());
     assert!(values.values().all(|n| *n > 50), "{values:?}");
     let seen: BTreeSet<&str> = reasons.keys().map(|k| k.1.as_str()).collect();
     for reason in [
@@ -84,6 +84,13 @@ fn the_worlds_are_rich() {
         "no_start",
         "no_queue_time",
         "hidden",
+        "no_lower_environment",
+        "out_of_order",
+        "no_commit",
+        "no_scan",
+        "no_gate",
+        "no_sha",
+        "no_jobs",
     ] {
         assert!(seen.contains(reason), "no world has {reason}");
     }

@@ -14,7 +14,9 @@ const LABELS: [Dimension; 3] = [Dimension::Environment, Dimension::Service, Dime
 /// One question a metric and window, split by every label at once.
 pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
     for metric in metric::ALL.iter().filter(|metric| has_rows(metric.family, facts)) {
-        for (window, days) in WINDOWS {
+        // A state is the same whatever the window: it is told once.
+        let windows = if metric.family.is_state() { &WINDOWS[..1] } else { &WINDOWS };
+        for &(window, days) in windows {
             let mut question = Question::new(metric.id, now, Display::default());
             question.from = now.plus_seconds(-days * 86_400);
             question.extent = Extent::Values;
@@ -24,7 +26,9 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
                 Ok(answer) => {
                     for series in &answer.series {
                         let mut labels: Vec<(&str, &str)> = series.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                        labels.push(("window", window));
+                        if !metric.family.is_state() {
+                            labels.push(("window", window));
+                        }
                         series.points.iter().for_each(|point| show(metric, point, &labels, families));
                     }
                 }
@@ -39,11 +43,21 @@ pub async fn add(facts: &Facts, now: Time, families: &mut Families) {
 /// Whether there is anything that a question could be about.
 fn has_rows(family: Family, facts: &Facts) -> bool {
     match family {
-        Family::Deployments | Family::Changes => !facts.services.is_empty(),
+        Family::Deployments
+        | Family::Changes
+        | Family::Promotions
+        | Family::Entries
+        | Family::Rungs
+        | Family::Config
+        | Family::Onboarding
+        | Family::Gates
+        | Family::Findings
+        | Family::Score => !facts.services.is_empty(),
         Family::Incidents => !facts.links.is_empty(),
         Family::Drift => !facts.apps.is_empty(),
-        Family::Pipelines => !facts.runs.is_empty(),
-        Family::Reviews => !facts.repos.is_empty(),
+        Family::Pipelines | Family::Templates | Family::Work | Family::CriticalPaths => !facts.runs.is_empty(),
+        Family::FlakyTests | Family::Tests | Family::Checks => !facts.tests.is_empty() || !facts.checks.all.is_empty(),
+        Family::Reviews | Family::ScannedChanges => !facts.repos.is_empty(),
     }
 }
 
@@ -62,6 +76,8 @@ pub fn name(metric: &Metric) -> Cow<'static, str> {
         "change_fail_rate" => "dora_change_failure_ratio".into(),
         // `_count` is taken: histograms and summaries end so.
         "change_size" => "dora_change_size_lines".into(),
+        "environment_lag" => "dora_environment_lag_commits".into(),
+        "version_skew" => "dora_version_skew_services".into(),
         id => format!("dora_{id}_{suffix}").into(),
     }
 }
@@ -72,7 +88,8 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
     let name = name(metric);
     let help = help(metric);
     match metric.unit {
-        unit if unit == "s" || !point.quantiles.is_empty() => {
+        // A sum has no median.
+        unit if (unit == "s" && metric.min_n_applies) || !point.quantiles.is_empty() => {
             let median = [("p50".to_owned(), value)];
             let quantiles: Vec<(&String, &f64)> = if point.quantiles.is_empty() {
                 median.iter().map(|(stat, value)| (stat, value)).collect()
@@ -103,7 +120,8 @@ fn show(metric: &Metric, point: &Point, labels: &Labels<'_>, families: &mut Fami
 /// Title, definition in words, window.
 fn help(metric: &Metric) -> String {
     let definition = definition(metric.doc).map(|text| format!(": {text}")).unwrap_or_default();
-    format!("{}{definition} Window: the days that the label names, up to now.", metric.title)
+    let window = if metric.family.is_state() { "As it is now." } else { "Window: the days that the label names, up to now." };
+    format!("{}{definition} {window}", metric.title)
 }
 
 /// The first paragraph of a metric's documentation, in one line.

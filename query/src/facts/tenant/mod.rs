@@ -1,15 +1,17 @@
-//! One tenant: takes in rows, and notes what each of them touches. `refresh.rs` derives that anew.
+//! One tenant: takes in rows, and notes what each of them touches. `refresh.rs` and `evidence.rs` derive that anew.
 
+mod evidence;
 mod refresh;
 
 use super::deployments::Sources;
+use super::test_results::TestGroup;
 use super::verdicts;
 use super::{Facts, entity};
 use crate::catalogue::CatalogueConfig;
 use crate::definitions::Definitions;
 use crate::entities::{Entities, Key};
-use flowgauge_lake::model::{Cell, Deployment, DeploymentKind, Evidence, PipelineRun, Row, Source, Table, Verdict};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use flowgauge_lake::model::{Cell, Deployment, DeploymentKind, Evidence, Phase, PipelineRun, Row, Source, Table, TestResult, Verdict};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What has to be computed anew.
@@ -22,6 +24,12 @@ struct Dirty {
     services: BTreeSet<String>,
     apps: BTreeSet<(String, Source)>,
     runs: BTreeSet<Key>,
+    /// Run ids under which something changed: an attempt or a job.
+    by_run: BTreeSet<(String, Source)>,
+    tests: BTreeSet<TestGroup>,
+    checks: bool,
+    scans: bool,
+    approvals: bool,
 }
 
 /// What a row told: the entity as it was and as it is now.
@@ -59,6 +67,13 @@ pub struct Tenant {
     /// The repository under which a run's fact stands.
     run_repos: BTreeMap<Key, Option<String>>,
     run_keys: HashMap<(String, Source), BTreeSet<Key>>,
+    test_keys: HashMap<TestGroup, BTreeSet<Key>>,
+    /// Results of phase post_deploy.
+    check_keys: BTreeSet<Key>,
+    /// Runs that checks take their time from.
+    checked_runs: HashSet<(String, Source)>,
+    /// Runs that scans name.
+    scanned_runs: HashSet<(String, Source)>,
     /// Verdicts by the id of the deployment that they are about.
     verdicts: BTreeMap<String, BTreeSet<Key>>,
     sources: Sources,
@@ -84,6 +99,10 @@ impl Tenant {
             qualified: BTreeMap::new(),
             run_repos: BTreeMap::new(),
             run_keys: HashMap::new(),
+            test_keys: HashMap::new(),
+            check_keys: BTreeSet::new(),
+            checked_runs: HashSet::new(),
+            scanned_runs: HashSet::new(),
             verdicts: BTreeMap::new(),
             sources: Sources::default(),
             dirty: Dirty { catalogue: true, ..Dirty::default() },
@@ -163,7 +182,13 @@ impl Tenant {
             Table::GitopsObservation => {
                 self.dirty.apps.extend(text(cells_now, "app").map(|app| (app, source.clone())));
             }
-            Table::Incident | Table::TestResult => self.dirty.incidents = true,
+            Table::Incident => self.dirty.incidents = true,
+            Table::TestResult => self.index_test(source, after),
+            Table::Scan => {
+                self.dirty.scans = true;
+                self.scanned_runs.extend(touched("run_id").into_iter().map(|run_id| (run_id, source.clone())));
+            }
+            Table::Approval => self.dirty.approvals = true,
             Table::Verdict => {
                 self.dirty.incidents = true;
                 let key = self.entities.key(table, source, after);
@@ -180,12 +205,15 @@ impl Tenant {
                 }
                 let run = entity::<PipelineRun>(after);
                 let key = self.entities.key(table, source, after);
+                self.dirty.by_run.insert((run.run_id.clone(), source.clone()));
                 self.run_keys.entry((run.run_id, source.clone())).or_default().insert(key.clone());
                 self.dirty.runs.insert(key);
             }
             Table::Job => {
                 for run_id in touched("run_id") {
-                    self.dirty.runs.extend(self.run_keys.get(&(run_id, source.clone())).into_iter().flatten().cloned());
+                    let run = (run_id, source.clone());
+                    self.dirty.runs.extend(self.run_keys.get(&run).into_iter().flatten().cloned());
+                    self.dirty.by_run.insert(run);
                 }
             }
             _ => {}
@@ -206,6 +234,22 @@ impl Tenant {
         // Whom a verdict means may depend on who else has the id.
         if self.verdicts.contains_key(&row.deployment_id) {
             self.touch_deployments(&row.deployment_id);
+        }
+    }
+
+    fn index_test(&mut self, source: &Source, cells: &[Cell]) {
+        let key = self.entities.key(Table::TestResult, source, cells);
+        let result = entity::<TestResult>(cells);
+        if result.phase == Some(Phase::PostDeploy) {
+            self.dirty.checks = true;
+            self.check_keys.insert(key);
+            if result.started_at.is_none() {
+                self.checked_runs.extend(result.run_id.map(|run_id| (run_id, source.clone())));
+            }
+        } else {
+            let group = (result.sha, result.run_id);
+            self.test_keys.entry(group.clone()).or_default().insert(key);
+            self.dirty.tests.insert(group);
         }
     }
 

@@ -1,15 +1,13 @@
-//! Derives anew what rows have touched: services, applications, runs, and what reaches over all of them.
+//! Derives anew what rows have touched: services, applications, and what reaches over all of them.
 
 use super::Tenant;
 use crate::catalogue::Catalogue;
-use crate::facts::deployments::{Tip, classify};
+use crate::facts::deployments::{Classified, Tip, classify};
 use crate::facts::failures::{self, Degraded, Failure, Register};
 use crate::facts::graph::Repo;
 use crate::facts::verdicts::{self, Verdicts};
-use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, pipelines};
-use flowgauge_lake::model::{
-    Artifact, Deployment, GitopsObservation, Incident, PipelineRun, Service, Source, Table, TestResult, Verdict,
-};
+use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, rungs};
+use flowgauge_lake::model::{Artifact, Deployment, GitopsObservation, Incident, Service, Source, Table, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,35 +34,25 @@ impl Tenant {
             self.by_service.keys().cloned().collect()
         } else {
             let touched = self.by_service.keys().filter(|name| self.depends_on(name, &dirty.repos)).cloned();
-            touched.chain(dirty.services).collect()
+            touched.chain(dirty.services.iter().cloned()).collect()
         };
         let deployments_changed = !names.is_empty();
         names.iter().for_each(|name| self.refresh_service(name));
         if std::mem::take(&mut self.dirty.catalogue) {
             self.refresh_catalogue();
         }
-        match &self.beside {
-            Some(facts) => self.facts.apps = facts.apps.clone(),
-            None => self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) }),
-        }
-        if deployments_changed || dirty.incidents || !dirty.apps.is_empty() || dirty.catalogue {
-            self.refresh_failures();
-        }
-        if let Some(facts) = &self.beside {
-            self.facts.runs = facts.runs.clone();
-        }
-        for key in dirty.runs.iter().filter(|_| self.beside.is_none()) {
-            if let Some(stored) = self.entities.get(Table::PipelineRun, key) {
-                let run = entity::<PipelineRun>(stored.cells());
-                let repo = run.repo.clone();
-                let fact = pipelines::pipeline_fact(run, stored.source(), &self.entities);
-                // A later row may be the first to name the repository, or name another.
-                let stood = self.run_repos.insert(key.clone(), repo.clone()).filter(|stood| *stood != repo);
-                if let Some(runs) = stood.and_then(|stood| self.facts.runs.get_mut(&stood)) {
-                    Arc::make_mut(runs).remove(key);
-                }
-                Arc::make_mut(self.facts.runs.entry(repo).or_default()).insert(key.clone(), fact);
+        match self.beside.take() {
+            Some(facts) => self.share(&facts),
+            None => {
+                self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) });
+                self.refresh_runs(&dirty);
+                self.refresh_tests(&dirty);
+                self.refresh_scans(&dirty);
             }
+        }
+        let checks_changed = dirty.checks || dirty.by_run.iter().any(|run| self.checked_runs.contains(run));
+        if deployments_changed || dirty.incidents || checks_changed || dirty.approvals || !dirty.apps.is_empty() || dirty.catalogue {
+            self.refresh_failures();
         }
         self.facts.definitions = self.definitions.clone();
         self.facts.data_as_of = self.entities.data_as_of;
@@ -75,9 +63,16 @@ impl Tenant {
     /// As `refresh`, beside the picture of the same entities and the same catalogue under other definitions.
     pub(in crate::facts) fn refresh_beside(&mut self, picture: &Facts) -> Facts {
         self.beside = Some(picture.clone());
-        let facts = self.refresh();
-        self.beside = None;
-        facts
+        self.refresh()
+    }
+
+    /// What depends on no definition: the other set has derived it of the same entities.
+    fn share(&mut self, facts: &Facts) {
+        self.facts.apps = facts.apps.clone();
+        self.facts.runs = facts.runs.clone();
+        self.facts.by_run = facts.by_run.clone();
+        self.facts.tests = facts.tests.clone();
+        self.facts.scans = facts.scans.clone();
     }
 
     fn refresh_catalogue(&mut self) {
@@ -94,9 +89,17 @@ impl Tenant {
             return false;
         }
         let services = self.produced.get(name).into_iter().flatten().filter_map(|service| self.facts.services.get(service));
-        services.flat_map(|service| service.deployments.iter()).any(|deployment| match &deployment.tip {
-            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
-            Tip::NoGraph(None) | Tip::NoSourceLink => true,
+        let deployments = services.flat_map(|service| service.deployments.iter());
+        let configured_there = |deployment: &Classified| match &deployment.row.config_repo {
+            Some(repo) => repos.contains(repo),
+            None => deployment.row.config_sha.is_some(),
+        };
+        deployments.into_iter().any(|deployment| {
+            configured_there(deployment)
+                || match &deployment.tip {
+                    Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
+                    Tip::NoGraph(None) | Tip::NoSourceLink => true,
+                }
         })
     }
 
@@ -148,9 +151,14 @@ impl Tenant {
             environments: BTreeMap::new(),
             paths: catalogue.get(service).and_then(|entry| entry.paths.clone()),
             definitions: self.definitions.clone(),
+            ranks: BTreeMap::new(),
+            tiers: BTreeMap::new(),
         };
         facts.production = facts.stream(&|deployment| self.definitions.counts_tier(deployment.tier), true);
         let environments: BTreeSet<String> = facts.deployments.iter().map(|deployment| deployment.row.environment.clone()).collect();
+        let ladder = catalogue.get(service).and_then(|entry| entry.ladder.as_deref());
+        facts.tiers = environments.iter().map(|name| (name.clone(), tier(name))).collect();
+        facts.ranks = environments.iter().filter_map(|name| Some((name.clone(), rungs::rank(name, ladder, &tier)?))).collect();
         for environment in environments {
             let stream = facts.stream(&|deployment| deployment.row.environment == environment, false);
             facts.environments.insert(environment, stream);
@@ -215,13 +223,8 @@ impl Tenant {
         verdicts::order(&mut said);
         let said = Verdicts::read(&said, &incidents, &register);
         let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.facts.catalogue, &self.definitions);
-        let phase = table_column(Table::TestResult, "phase");
-        let tests: Vec<(Source, TestResult)> = self
-            .entities
-            .table(Table::TestResult)
-            .filter(|(_, stored)| stored.cells()[phase].as_text() == Some("post_deploy"))
-            .map(|(_, stored)| (stored.source().clone(), entity::<TestResult>(stored.cells())))
-            .collect();
+        self.refresh_checks(&register);
+        self.refresh_approvals(&register);
         let degraded: Vec<Degraded> = self
             .facts
             .apps
@@ -237,7 +240,7 @@ impl Tenant {
             })
             .collect();
         let mut all: BTreeMap<String, Vec<Failure>> = failures::incident_failures(&links);
-        for (service, found) in failures::verified_failures(&register, &tests, &degraded, &self.definitions) {
+        for (service, found) in failures::verified_failures(&register, &self.facts.checks.all, &degraded, &self.definitions) {
             all.entry(service).or_default().extend(found);
         }
         for (service, list) in &deployments {
@@ -252,8 +255,4 @@ impl Tenant {
         self.facts.fixes = Arc::new(fixes);
         self.facts.links = Arc::new(links);
     }
-}
-
-fn table_column(table: Table, name: &str) -> usize {
-    table.spec().column(name).expect("a column of the public schema")
 }

@@ -13,6 +13,7 @@ struct Version {
     sha: Option<String>,
     digest: Option<String>,
     name: String,
+    config_repo: Option<String>,
     config_sha: Option<String>,
     commit_shas: Option<Vec<String>>,
 }
@@ -27,9 +28,15 @@ pub fn fill(m: &mut Maker, service: &Service) {
         let moment = if round == 0 { t } else { m.bend(t) };
         let choice = if round == 0 { 0 } else { m.dice.below(20) };
         match (choice, current.clone()) {
+            (9, Some(_)) => {
+                // Never goes further than the lower environments.
+                let next = version(m, service, moment, round);
+                deploy(m, service, &next, "dev", moment, "success");
+                ladder(m, service, &next, moment + TimeDelta::hours(40), false);
+            }
             (10, Some(now)) => production(m, service, &now, moment, "success"), // the same again
             (11 | 12, Some(now)) if service.has_config => {
-                let other = Version { config_sha: Some(m.dice.hex(40)), ..now };
+                let other = Version { config_sha: Some(configuration(m, moment)), ..now };
                 production(m, service, &other, moment, "success");
                 current = Some(other);
             }
@@ -65,6 +72,9 @@ pub fn fill(m: &mut Maker, service: &Service) {
             (17, Some(_)) => {
                 if let Some(fix) = hotfix(m, service, moment, round) {
                     production(m, service, &fix, moment, "success");
+                    if m.dice.chance(0.5) {
+                        ladder(m, service, &fix, moment + TimeDelta::hours(50), false); // it comes to the others afterwards
+                    }
                     live.push(fix.clone());
                     current = Some(fix);
                 }
@@ -122,13 +132,42 @@ fn listed(m: &mut Maker, service: &Service, t: Time) -> Option<Vec<String>> {
 
 fn of_sha(m: &mut Maker, service: &Service, sha: Option<String>, t: Time, round: i64) -> Version {
     let digest = if service.has_digests { Some(format!("sha256:{}", m.dice.hex(64))) } else { None };
-    let config_sha = if service.has_config { Some(m.dice.hex(40)) } else { None };
+    let config_sha = if service.has_config { Some(configuration(m, t)) } else { None };
+    let config_repo = if m.dice.chance(0.7) { Some(CONFIG.into()) } else { None };
     if let (Some(digest), true) = (&digest, m.dice.chance(0.8)) {
         let source = if m.dice.chance(0.9) { json!(sha) } else { Value::Null };
         let address = if m.dice.chance(0.7) { json!(m.repos[service.repo].address) } else { Value::Null };
         m.put("artifacts", json!({"digest": digest, "name": service.name, "repo": address, "source_sha": source, "published_at": at(t - TimeDelta::minutes(30))}));
     }
-    Version { sha, digest, name: format!("1.{round}.0"), config_sha, commit_shas: None }
+    Version { sha, digest, name: format!("1.{round}.0"), config_repo, config_sha, commit_shas: None }
+}
+
+const CONFIG: &str = "git.example.org/acme/config";
+
+/// A commit of the configuration, for what reaches production at an instant and other environments a day before. It may be unknown, or
+/// known in two repositories, or without a time, or dated after what it brought.
+fn configuration(m: &mut Maker, t: Time) -> String {
+    if m.dice.chance(0.03) {
+        return "0".repeat(40);
+    }
+    let sha = m.dice.hex(40);
+    let committed = match m.dice.below(14) {
+        0 => t, // just in time for production
+        1 => t + m.minutes(1, 300),
+        _ => t - TimeDelta::hours(31) - m.minutes(0, 3000),
+    };
+    let authored = if m.dice.chance(0.6) { at(committed - m.minutes(1, 500)) } else { Value::Null };
+    let row = json!({"repo": CONFIG, "sha": sha, "parents": [], "authored_at": authored,
+        "committed_at": if m.dice.chance(0.85) { at(committed) } else { Value::Null }, "message": "Deploy"});
+    if m.dice.chance(0.06) {
+        let mut copy = row.clone();
+        copy["repo"] = json!("git.example.org/acme/config-old");
+        m.put("commits", copy);
+    }
+    if m.dice.chance(0.88) {
+        m.put("commits", row);
+    }
+    sha
 }
 
 /// The newest hotfix branch that stood ready in the week before.
@@ -139,9 +178,14 @@ fn hotfix(m: &mut Maker, service: &Service, t: Time, round: i64) -> Option<Versi
 
 /// The rungs below production, in the days before.
 fn ladder(m: &mut Maker, service: &Service, v: &Version, t: Time, all: bool) {
-    for (rung, share, hours) in [("dev", 0.6, 30), ("qa", 0.4, 20), ("preprod", 0.4, 8)] {
+    for (rung, share, hours) in
+        [("dev", 0.6, 30), ("qa", 0.4, 20), ("preprod", 0.4, 8)].into_iter().chain(service.extra.map(|e| (e, 0.3, 25)))
+    {
         if all || m.dice.chance(share) {
-            let when = t - TimeDelta::hours(hours) + m.minutes(0, 200);
+            let mut when = t - TimeDelta::hours(hours) + m.minutes(0, 200);
+            if !all && m.dice.chance(0.08) {
+                when += TimeDelta::hours(36); // out of order
+            }
             let outcome = if all || m.dice.chance(0.85) { "success" } else { "failure" };
             deploy(m, service, v, rung, when, outcome);
         }
@@ -193,7 +237,7 @@ fn deploy(m: &mut Maker, service: &Service, v: &Version, environment: &str, fini
     };
     let address = if m.dice.chance(0.6) { json!(m.repos[service.repo].address) } else { Value::Null };
     let row = json!({"deployment_id": id, "service": service.name, "environment": environment, "sha": v.sha, "digest": v.digest,
-        "version": v.name, "repo": address, "config_sha": v.config_sha, "commit_shas": v.commit_shas, "created_at": at(created),
+        "version": v.name, "repo": address, "config_repo": v.config_repo, "config_sha": v.config_sha, "commit_shas": v.commit_shas, "created_at": at(created),
         "started_at": at(started), "finished_at": if outcome == "in_progress" { Value::Null } else { at(finished) }, "outcome": outcome,
         "took_effect": took_effect, "kind": kind, "source": if source == "import" && m.dice.chance(0.5) { Value::Null } else { json!(source) }});
     let evident = outcome == "success" && kind.is_null() && v.sha.as_ref().is_some_and(|s| s.contains('a')) && m.dice.chance(0.06);

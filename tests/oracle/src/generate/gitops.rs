@@ -108,7 +108,8 @@ fn observe(m: &mut Maker, app: &App) {
                 put(m, app, t, &s);
                 t += short;
                 if m.dice.chance(0.4) {
-                    s.operation = Operation { phase: "Failed", ..done(t - TimeDelta::minutes(2), &s.compared, false) };
+                    s.operation =
+                        Operation { phase: m.dice.of(&["Failed", "Error"]), ..done(t - TimeDelta::minutes(2), &s.compared, false) };
                     put(m, app, t, &s); // blocked
                     t += short;
                 }

@@ -3,9 +3,13 @@
 mod commits;
 mod deployments;
 pub mod dice;
+mod gates;
 mod gitops;
 mod incidents;
+mod jobs;
 mod runs;
+mod scans;
+mod tests;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -26,6 +30,8 @@ pub struct Service {
     /// Which of the repositories.
     pub repo: usize,
     pub production: Vec<&'static str>,
+    /// An environment beside the usual ones.
+    pub extra: Option<&'static str>,
     pub has_digests: bool,
     pub has_config: bool,
 }
@@ -73,7 +79,11 @@ pub fn world(seed: u64) -> BTreeMap<String, Vec<Row>> {
     gitops::fill(&mut maker);
     incidents::fill(&mut maker);
     runs::fill(&mut maker);
-    verdicts::fill(&mut maker); // last, so that the rest of a world does not depend on them
+    verdicts::fill(&mut maker); // after all that, which does not depend on them
+    jobs::fill(&mut maker);
+    tests::fill(&mut maker);
+    gates::fill(&mut maker);
+    scans::fill(&mut maker);
     maker.tables
 }
 
@@ -135,9 +145,10 @@ impl Maker {
                 self.repos.len() - 1
             };
             let production = if self.dice.chance(0.35) { vec!["prod-eu", "prod-us"] } else { vec!["prod"] };
-            let ladder: Vec<&str> = ["dev", "qa", "preprod"].into_iter().chain(production.iter().copied()).collect();
-            let service =
-                Service { name: (*name).into(), repo, production, has_digests: self.dice.chance(0.5), has_config: self.dice.chance(0.4) };
+            let ladder = self.ladder(&production);
+            let extra = if self.dice.chance(0.35) { Some(self.dice.of(&["staging", "canary", "dev-eu"])) } else { None };
+            let (has_digests, has_config) = (self.dice.chance(0.5), self.dice.chance(0.5));
+            let service = Service { name: (*name).into(), repo, production, extra, has_digests, has_config };
             let globs = [format!("services/{name}/**"), "libs/".to_owned()];
             // The last one is sometimes not in the catalogue.
             if n + 1 < count || in_monorepo || self.dice.chance(0.8) {
@@ -147,6 +158,16 @@ impl Maker {
                 self.put("services", row);
             }
             self.services.push(service);
+        }
+    }
+
+    /// All rungs by name; or some only, so that others are placed by their tier or nowhere; or none.
+    fn ladder(&mut self, production: &[&str]) -> Value {
+        match self.dice.below(10) {
+            0 | 1 => Value::Null,
+            2 => json!(["dev", "preprod", "prod"]),
+            3 => json!(["dev", "qa", "preprod", "prod"]),
+            _ => json!(["dev", "qa", "preprod"].iter().chain(production).collect::<Vec<_>>()),
         }
     }
 }

@@ -49,7 +49,8 @@ fn run(m: &mut Maker, pipeline: &str, repo: &Value) {
         let has_start = m.dice.chance(0.93);
         let duration =
             if m.dice.chance(0.4) && !is_open { json!(m.dice.between(1_000_000, 4_000_000_000) as f64 / 1e6) } else { Value::Null };
-        let row = json!({"pipeline": pipeline, "run_id": id, "attempt": attempt, "repo": repo, "branch": branch,
+        let template = if m.dice.chance(0.5) { json!("templates/build@2") } else { Value::Null };
+        let row = json!({"template_ref": template, "pipeline": pipeline, "run_id": id, "attempt": attempt, "repo": repo, "branch": branch,
             "is_default_branch": branch == "main", "created_at": if m.dice.chance(0.9) { at(created) } else { Value::Null },
             "queued_at": maybe(Some(queued).filter(|_| has_queue)), "started_at": maybe(Some(started).filter(|_| has_start)),
             "finished_at": maybe(Some(finished).filter(|_| !is_open)), "duration_seconds": duration, "result": result, "kind": "ci"});
