@@ -69,8 +69,7 @@ impl<'a> Excuses<'a> {
             }
             None => {
                 let (service, environment) = self.place(check)?;
-                let is_there =
-                    |app: &&AppFacts| app.service.as_deref() == Some(service) && app.environment.as_deref() == Some(environment);
+                let is_there = |app: &&AppFacts| app.service.as_deref() == Some(service) && app.environment.as_deref() == Some(environment);
                 self.facts.apps.values().map(AsRef::as_ref).filter(is_there).filter_map(healthy).min()
             }
         }?;

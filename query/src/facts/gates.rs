@@ -85,13 +85,7 @@ impl<'a> Gates<'a> {
         }
     }
 
-    fn tests(
-        &self,
-        service: &str,
-        first: &'a Classified,
-        rows: &[usize],
-        found: &mut BTreeMap<(&'static str, &'a str), Vec<Found<'a>>>,
-    ) {
+    fn tests(&self, service: &str, first: &'a Classified, rows: &[usize], found: &mut BTreeMap<(&'static str, &'a str), Vec<Found<'a>>>) {
         let mut add = |test: &'a Tested| {
             if let Some(at) = test.finished_at().filter(|_| test.is_verdict()) {
                 found.entry(("test", test.result.suite.as_deref().unwrap_or_default())).or_default().push((at, Evidence::Test(test)));

@@ -60,9 +60,8 @@ impl ServiceFacts {
                 let below = || ranked.iter().filter(|(other, _, _)| *other < rank);
                 let before = below().filter(|(_, _, from)| finish(*from) <= finish(to));
                 // The highest rung; there the earliest arrival, then the lesser name.
-                let best = before.max_by(|(a_rank, a_name, a), (b_rank, b_name, b)| {
-                    (a_rank, finish(*b), b_name).cmp(&(b_rank, finish(*a), a_name))
-                });
+                let best = before
+                    .max_by(|(a_rank, a_name, a), (b_rank, b_name, b)| (a_rank, finish(*b), b_name).cmp(&(b_rank, finish(*a), a_name)));
                 let from = match best {
                     Some((_, _, from)) => Ok(*from),
                     None if below().next().is_some() => Err("out_of_order"),

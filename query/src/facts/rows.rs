@@ -3,11 +3,11 @@
 use super::changes::ChangeRow;
 use super::deployments::Classified;
 use super::failures::{Failure, Link};
-use super::stages::stages;
 use super::false_results::Excuses;
 use super::gate_rows::{gate_rows, test_rows};
 use super::pipelines::{Red, last_attempts, reds};
 use super::runs::critical_path;
+use super::stages::stages;
 use super::{AppFacts, Facts, ServiceFacts, Stream};
 use crate::definitions::Definitions;
 use flowgauge_lake::model::facts::{
@@ -167,7 +167,16 @@ fn stream_rows(facts: &Facts, service: &str, of: &ServiceFacts, grain: &str, str
         let last = group.last().map(|&i| &of.deployments[i]);
         let measured = change.started_at.zip(last).filter(|_| lead.is_some() && !skewed);
         let parts = measured.and_then(|(started, last)| stages(started, change.landing, last)).unwrap_or_default();
-        let [coding_seconds, pickup_seconds, review_seconds, merge_wait_seconds, build_seconds, promote_wait_seconds, sync_wait_seconds, deploy_seconds] = parts;
+        let [
+            coding_seconds,
+            pickup_seconds,
+            review_seconds,
+            merge_wait_seconds,
+            build_seconds,
+            promote_wait_seconds,
+            sync_wait_seconds,
+            deploy_seconds,
+        ] = parts;
         ChangeFact {
             grain: grain.to_owned(),
             service: service.to_owned(),

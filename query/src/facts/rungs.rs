@@ -41,7 +41,9 @@ impl ServiceFacts {
         let mut current: Vec<(usize, usize)> = Vec::new();
         for (environment, &rank) in &self.ranks {
             let is_there = |deployment: &Classified| {
-                deployment.row.environment == *environment && deployment.took_effect && deployment.finished_at().is_some_and(|end| end <= at)
+                deployment.row.environment == *environment
+                    && deployment.took_effect
+                    && deployment.finished_at().is_some_and(|end| end <= at)
             };
             current.extend(all.iter().rposition(is_there).map(|index| (rank, index)));
         }

@@ -232,8 +232,7 @@ fn last_attempts(jobs: &[JobAttempt], as_of: Time) -> Vec<Spanned<'_>> {
 
 /// How much of a span the others cover.
 fn covered(span: (Time, Time), others: impl Iterator<Item = (Time, Time)>) -> f64 {
-    let mut parts: Vec<(Time, Time)> =
-        others.map(|(from, to)| (from.max(span.0), to.min(span.1))).filter(|(from, to)| from < to).collect();
+    let mut parts: Vec<(Time, Time)> = others.map(|(from, to)| (from.max(span.0), to.min(span.1))).filter(|(from, to)| from < to).collect();
     parts.sort_unstable();
     let (mut reached, mut seconds) = (span.0, 0.0);
     for (from, to) in parts {

@@ -64,9 +64,7 @@ impl Scans {
             let scan = &scanned.scan;
             let of_repo = scan.repo.as_deref() == Some(repo);
             let is_its = |sha: &Option<String>| sha.as_deref().is_some_and(|sha| commits.contains(&sha));
-            let of_run = |run: &Run| {
-                run.repo.as_deref() == Some(repo) && (run.change_id.as_deref() == Some(change_id) || is_its(&run.sha))
-            };
+            let of_run = |run: &Run| run.repo.as_deref() == Some(repo) && (run.change_id.as_deref() == Some(change_id) || is_its(&run.sha));
             let group = || runs.get(&scanned.source, scan.run_id.as_deref()?);
             (of_repo && scan.change_id.as_deref() == Some(change_id))
                 || (is_its(&scan.sha) && (of_repo || scan.repo.is_none()))

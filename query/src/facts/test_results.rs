@@ -124,7 +124,10 @@ impl Checks {
                         let (of_service, of_environment) = of_app(app);
                         (service, environment) = (service.or(of_service), environment.or(of_environment));
                     }
-                    service.zip(environment).map(|(service, environment)| places.running_or_last(&service, &environment, at)).unwrap_or_default()
+                    service
+                        .zip(environment)
+                        .map(|(service, environment)| places.running_or_last(&service, &environment, at))
+                        .unwrap_or_default()
                 }
                 (None, None) => Vec::new(),
             };

@@ -1,8 +1,9 @@
 //! What a promoted version waited for, second by second (semantics 1.7): each moment between its arrival below and its arrival above
 //! belongs to the first reason that holds, so that the reasons sum to the whole.
 
+use super::failures::Spot;
 use super::{Facts, ServiceFacts};
-use flowgauge_lake::model::Time;
+use flowgauge_lake::model::{Approval, ApprovalKind, Deployment, Time};
 
 /// The reasons, the strongest first; what none of them explains is `idle`.
 pub const REASONS: [&str; 6] = ["sync", "approval", "gate", "tests", "queue", "idle"];
@@ -15,21 +16,38 @@ pub struct Waiting {
 
 type Span = (Time, Time);
 
-/// The waiting of the version that succeeded with `from` and later with `to`.
+/// The waiting of the version that succeeded with `from` and later with `to`: indices into a service's deployments.
 pub fn waiting(service: &str, of: &ServiceFacts, from: usize, to: usize, facts: &Facts, as_of: Time) -> [Waiting; 6] {
     let (lower, upper) = (&of.deployments[from], &of.deployments[to]);
     let (start, end) = (lower.finished_at().unwrap_or_default(), upper.finished_at().unwrap_or_default());
-    let span = |from: Option<Time>, to: Option<Time>| from.zip(to).into_iter().collect::<Vec<Span>>();
-    let _ = (service, facts, as_of);
+    let spot = |index| Spot { service: service.to_owned(), index };
+    let named = facts.approvals.of_deployment(&spot(to)).map(|approved| &approved.approval);
+    let for_place = facts.approvals.of_service(service).map(|approved| &approved.approval).filter(|approval| is_for(approval, &upper.row));
+    let (gate, approval): (Vec<&Approval>, Vec<&Approval>) =
+        named.chain(for_place).partition(|approval| approval.kind == ApprovalKind::Release);
+    let asked = |approvals: Vec<&Approval>| approvals.into_iter().filter_map(|it| it.requested_at.zip(it.decided_at)).collect();
+    let below = spot(from);
+    let checks = facts.checks.of_deployment(&below).filter(|check| check.bound(facts, as_of).is_some_and(|(spot, _)| *spot == below));
     let reasons: [Vec<Span>; 5] = [
-        span(upper.row.started_at, upper.finished_at()),
-        Vec::new(),
-        Vec::new(),
-        Vec::new(),
-        span(upper.row.created_at, upper.row.started_at),
+        upper.row.started_at.zip(upper.finished_at()).into_iter().collect(),
+        asked(approval),
+        asked(gate),
+        checks.filter_map(|check| check.at.zip(check.test.finished_at())).collect(),
+        upper.row.created_at.zip(upper.row.started_at).into_iter().collect(),
     ];
     let seconds = split((start, end), &reasons);
     std::array::from_fn(|i| Waiting { reason: REASONS[i], seconds: seconds[i] })
+}
+
+/// Whether an approval that names a service is for this deployment of it: of an environment for that environment, of a release for any
+/// that it does not name otherwise, and for any version that it does not name otherwise.
+fn is_for(approval: &Approval, row: &Deployment) -> bool {
+    let version = approval.version.is_none() || approval.version == row.version;
+    let environment = match (approval.kind, &approval.environment) {
+        (ApprovalKind::Release, None) => true,
+        (_, environment) => environment.as_deref() == Some(row.environment.as_str()),
+    };
+    version && environment
 }
 
 /// How many seconds of a whole belong to each of five sets of spans, the first that covers a moment; the sixth is what none covers.

@@ -23,7 +23,8 @@ impl<'a> Builder<'a> {
                 let reason = since.is_none().then_some("no_commit");
                 let row = ScopeRow { what: "config", bucket: Some(bucket), at: Some(at), since, reason, ..ScopeRow::default() };
                 self.push(&key, row, || {
-                    let commit = config_commit(&deployment.row, &facts.repos).map(|(repo, node)| Subject::commit(&repo.name, repo.sha(node)));
+                    let commit =
+                        config_commit(&deployment.row, &facts.repos).map(|(repo, node)| Subject::commit(&repo.name, repo.sha(node)));
                     commit.into_iter().chain([Subject::deployment(deployment)]).collect()
                 });
             }

@@ -34,8 +34,13 @@ impl<'a> Builder<'a> {
                 self.push(&key, row, subjects);
                 let Some(from) = from else { continue };
                 for Waiting { reason, seconds } in waiting(service, of, from, promotion.to, self.facts, self.question.as_of) {
-                    let row =
-                        ScopeRow { what: "waiting", bucket: Some(bucket), reason: Some(reason), seconds: Some(seconds), ..ScopeRow::default() };
+                    let row = ScopeRow {
+                        what: "waiting",
+                        bucket: Some(bucket),
+                        reason: Some(reason),
+                        seconds: Some(seconds),
+                        ..ScopeRow::default()
+                    };
                     self.push(&key, row, subjects);
                 }
             }

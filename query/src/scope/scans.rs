@@ -38,7 +38,9 @@ impl<'a> Builder<'a> {
                     let row = ScopeRow { what: "service", bucket: Some(bucket), id: Some(id), at: Some(at), ..ScopeRow::default() };
                     self.push(key, row, || versions.iter().map(|deployment| Subject::deployment(deployment)).collect());
                     for deployment in versions {
-                        for scanned in latest(facts.scans.of_version(deployment.row.digest.as_deref(), deployment.source_sha.as_deref()), at) {
+                        for scanned in
+                            latest(facts.scans.of_version(deployment.row.digest.as_deref(), deployment.source_sha.as_deref()), at)
+                        {
                             self.finding(key, bucket, id, scanned);
                         }
                     }

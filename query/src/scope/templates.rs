@@ -4,12 +4,12 @@ use super::{Builder, ScopeRow, Subject};
 use crate::question::Dimension;
 use flowgauge_lake::model::Time;
 use flowgauge_lake::model::facts::PipelineFact;
+use std::collections::BTreeMap;
 
 impl<'a> Builder<'a> {
     pub(super) fn templates(&mut self) {
         let facts = self.facts;
-        let by_pipeline =
-            self.question.by.contains(&Dimension::Pipeline) || self.question.filters.contains_key(&Dimension::Pipeline);
+        let by_pipeline = self.question.by.contains(&Dimension::Pipeline) || self.question.filters.contains_key(&Dimension::Pipeline);
         for (repo, runs) in &facts.runs {
             let attempts: Vec<&PipelineFact> = runs.values().filter(|run| run.seen_at.is_none_or(|at| self.exists(at))).collect();
             let mut pipelines: Vec<Option<&str>> = vec![None];
@@ -71,9 +71,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The last run that began on the default branch, its last attempt.
-fn last_of_default_branch<'r>(runs: impl Iterator<Item = &'r PipelineFact>) -> Option<&'r PipelineFact> {
+/// The last run that began on the default branch; each run is what its last attempt says.
+fn last_of_default_branch<'r>(attempts: impl Iterator<Item = &'r PipelineFact>) -> Option<&'r PipelineFact> {
+    let mut runs: BTreeMap<(&str, &str, &str), &PipelineFact> = BTreeMap::new();
+    for attempt in attempts {
+        let run = runs.entry((&attempt.run_id, &attempt.pipeline, &attempt.source)).or_insert(attempt);
+        if attempt.attempt > run.attempt {
+            *run = attempt;
+        }
+    }
     let began = |run: &PipelineFact| -> Option<Time> { run.started_at.or(run.seen_at) };
-    let on_default = runs.filter(|run| run.is_default_branch == Some(true));
-    on_default.max_by(|a, b| (began(a), &a.run_id, a.attempt, &a.source).cmp(&(began(b), &b.run_id, b.attempt, &b.source)))
+    let on_default = runs.into_iter().filter(|(_, run)| run.is_default_branch == Some(true));
+    on_default.max_by_key(|(key, run)| (began(run), *key)).map(|(_, run)| run)
 }

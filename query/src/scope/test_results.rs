@@ -57,7 +57,8 @@ impl<'a> Builder<'a> {
             let Some(sha) = result.sha.as_deref() else {
                 let Some(bucket) = placed.at.and_then(|at| self.bucket(at)) else { continue };
                 for key in keys.iter() {
-                    let row = ScopeRow { what: "excluded", bucket: Some(bucket), at: placed.at, reason: Some("no_sha"), ..ScopeRow::default() };
+                    let row =
+                        ScopeRow { what: "excluded", bucket: Some(bucket), at: placed.at, reason: Some("no_sha"), ..ScopeRow::default() };
                     self.push(key, row, || vec![Subject::test_result(placed.test)]);
                 }
                 continue;

@@ -25,7 +25,8 @@ fn every_metric_has_its_page() {
             assert_eq!(written, page, "{} is stale: run the tests of query with UPDATE_DOCS=1", path.display());
         }
     }
-    let pages = std::fs::read_dir(folder()).expect("docs/definitions").filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
+    let pages =
+        std::fs::read_dir(folder()).expect("docs/definitions").filter_map(|entry| entry.expect("an entry").file_name().into_string().ok());
     for page in pages.filter(|page| page != "README.md") {
         assert!(ALL.iter().any(|metric| page.strip_suffix(".md") == Some(metric.id)), "docs/definitions/{page} belongs to no metric");
     }

@@ -215,7 +215,7 @@ fn adoption(folded: &Folded, q: &Question, moment: Time) -> Vec<Item> {
     }
     let mut all = Vec::new();
     for ((repo, _), runs) in groups {
-        let adopted = is_adopted(&runs);
+        let adopted = is_adopted(folded, &runs);
         for home in items::repo_homes(folded, repo).into_iter().filter(|home| home.contains_key("service")) {
             all.push(Item { homes: vec![with(home, "pipeline", &runs[0].pipeline)], at: moment, what: What::Outcome(adopted) });
         }
@@ -235,9 +235,14 @@ fn runs(folded: &Folded, moment: Time) -> Vec<Run<'_>> {
     last.into_iter().map(|((_, pipeline, _), row)| Run { row, repo: text(row, "repo").unwrap_or_default(), pipeline }).collect()
 }
 
-fn is_adopted(runs: &[&Run]) -> bool {
+/// A run that does not say when it began, began with the first of its jobs, as in the other pipeline metrics.
+fn is_adopted(folded: &Folded, runs: &[&Run]) -> bool {
     let on_default = runs.iter().filter(|run| crate::row::flag(run.row, "is_default_branch") == Some(true));
-    let began = |row: &Row| time(row, "started_at").or_else(|| pipelines::moments(row).min());
+    let is_of = |job: &Row, run: &Row| {
+        source(job) == source(run) && text(job, "run_id") == text(run, "run_id") && pipelines::number_of(job) == pipelines::number_of(run)
+    };
+    let first_job = |run: &Row| folded.rows("jobs").iter().filter(|job| is_of(job, run)).filter_map(|job| time(job, "started_at")).min();
+    let began = |row: &Row| time(row, "started_at").or_else(|| first_job(row)).or_else(|| pipelines::moments(row).min());
     let last = on_default.max_by_key(|run| (began(run.row), text(run.row, "run_id"), &run.pipeline, source(run.row)));
     last.is_some_and(|run| text(run.row, "template_ref").is_some())
 }
