@@ -34,6 +34,8 @@ enum Command {
     Backfill(commands::backfill::Backfill),
     /// Answers one question about a metric
     Metric(commands::metric::Metric),
+    /// Compares two windows: what has changed, by how much, and whether that is more than chance
+    Compare(commands::compare::Compare),
     /// Tells why a value is what it is: its rows, its statement, the raw events
     Explain(commands::explain::Explain),
     /// Tells what a change of definitions does to the numbers, and which rows moved
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             Command::Import(command) => command.run().await,
             Command::Backfill(command) => command.run().await,
             Command::Metric(command) => command.run().await,
+            Command::Compare(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Diff(command) => command.run().await,
             Command::Query(command) => command.run().await,

@@ -1,7 +1,9 @@
-//! Git history as rows of `commits`: of a clone on this machine, or of an address that is cloned first. Read in chunks, so
-//! that a big repository never is in memory as a whole.
+//! Git history as rows of `commits`, of configuration repositories also of `manifests`: of a clone or a bundle on this machine,
+//! or of an address that is cloned first. Read in chunks, so that a big repository never is in memory as a whole.
 
 mod address;
+mod bundle;
+mod manifests;
 mod row;
 
 use crate::people::People;
@@ -10,13 +12,15 @@ use gix::revision::walk::Sorting;
 use gix::traverse::commit::simple::CommitTimeOrder;
 use std::path::Path;
 
-/// A chunk ends with this many commits, or sooner when their texts are long.
-const CHUNK_COMMITS: usize = 1000;
+/// A chunk ends with this many rows, or sooner when their texts are long.
+const CHUNK_ROWS: usize = 1000;
 const CHUNK_BYTES: usize = 4 << 20;
+/// About how long a row of `manifests` is, written out.
+const MANIFEST_BYTES: usize = 300;
 
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    #[error("`{0}` is neither a folder nor an http address: give the path of a clone, or `https://host/path`")]
+    #[error("`{0}` is neither a folder, nor a bundle, nor an http address: give the path of a clone, or `https://host/path`")]
     Address(String),
     #[error("cannot open the git repository `{path}` ({reason}): give the folder of a clone or of a bare repository")]
     Open { path: String, reason: String },
@@ -29,7 +33,8 @@ pub enum GitError {
 /// Which history to read.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
-    /// A folder (a clone or a bare repository, read in place) or an `http(s)` address, with `user:token@` where it needs one.
+    /// A folder (a clone or a bare repository, read in place), a bundle, or an `http(s)` address, with `user:token@` where it
+    /// needs one.
     pub address: &'a str,
     /// The repository's name in rows, `host/path`.
     pub repo: &'a str,
@@ -37,10 +42,23 @@ pub struct History<'a> {
     pub since: Option<Time>,
     /// Where an address is cloned to, bare. What is there already from an earlier time is only brought up to date.
     pub into: &'a Path,
+    /// What is in the repository.
+    pub holds: Holds,
+}
+
+/// What a repository holds, which decides whether the images in its files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holds {
+    /// The files tell: at least half of them are YAML, and images are pinned in them.
+    #[default]
+    Unknown,
+    Source,
+    Configuration,
 }
 
 impl History<'_> {
-    /// Gives every commit that a branch or a tag leads to, in chunks, the newest first. What is sent on as rows of our own
+    /// Gives every commit that a branch or a tag leads to, in chunks, the newest first; of a configuration repository also which
+    /// images it changed. What is sent on as rows of our own
     /// schema is read with clear names, since that end makes the pseudonyms.
     pub fn for_each_chunk<E: From<GitError>>(
         &self,
@@ -49,13 +67,19 @@ impl History<'_> {
     ) -> Result<(), E> {
         let repository = address::open(self.address, self.into)?;
         let mut reader = row::Reader::new(&repository, self.repo, people).map_err(|error| self.unread(error))?;
+        let is_configuration = self.is_configuration(&repository, &mut reader).map_err(|error| self.unread(error))?;
         let mut chunk = Vec::new();
         let mut bytes = 0;
         for id in self.commits(&repository)? {
-            let commit = reader.read(id?).map_err(|error| self.unread(error))?;
+            let (commit, files) = reader.read(id?).map_err(|error| self.unread(error))?;
             bytes += size(&commit);
+            if is_configuration {
+                let manifests = reader.manifests(&commit, &files, self.since).map_err(|error| self.unread(error))?;
+                bytes += manifests.len() * MANIFEST_BYTES;
+                chunk.extend(manifests.into_iter().map(Observation::new));
+            }
             chunk.push(Observation::new(commit));
-            if chunk.len() == CHUNK_COMMITS || bytes >= CHUNK_BYTES {
+            if chunk.len() >= CHUNK_ROWS || bytes >= CHUNK_BYTES {
                 bytes = 0;
                 each(std::mem::take(&mut chunk))?;
             }
@@ -80,6 +104,14 @@ impl History<'_> {
             .map(|commit| commit.map(|commit| commit.id)))
     }
 
+    fn is_configuration(&self, repository: &gix::Repository, reader: &mut row::Reader<'_>) -> Result<bool, gix::Error> {
+        match self.holds {
+            Holds::Source => Ok(false),
+            Holds::Configuration => Ok(true),
+            Holds::Unknown => newest(repository)?.map_or(Ok(false), |id| reader.is_configuration(id)),
+        }
+    }
+
     fn unread(&self, error: gix::Error) -> GitError {
         GitError::Read { repo: self.repo.to_owned(), reason: error.to_string() }
     }
@@ -90,6 +122,15 @@ pub fn origin(folder: &str) -> Option<String> {
     let repository = address::open(folder, Path::new("")).ok()?;
     let remote = repository.find_remote("origin").ok()?;
     remote.url(gix::remote::Direction::Fetch).map(|url| url.to_bstring().to_string())
+}
+
+/// The commit that stands for the repository as it is: where `HEAD` points to, else the newest.
+fn newest(repository: &gix::Repository) -> Result<Option<gix::ObjectId>, gix::Error> {
+    if let Ok(head) = repository.head_id() {
+        return Ok(Some(head.detach()));
+    }
+    let seconds = |id: &gix::ObjectId| repository.find_commit(*id).ok().and_then(|commit| commit.time().ok()).map(|at| at.seconds);
+    Ok(tips(repository)?.into_iter().max_by_key(|id| (seconds(id), *id)))
 }
 
 /// The commits that branches, tags, changes and a detached `HEAD` point to: what was squashed is only under the refs of its change, where

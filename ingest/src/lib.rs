@@ -1,7 +1,9 @@
-//! Everything that brings events in: providers (one folder each), verification, normalising, our own schema, git history.
+//! Everything that brings events in: providers (one folder each), verification, normalising, our own schema, git history, manifests.
 //! Knows no DataFusion and no HTTP server: bytes and headers in, raw events and observations out.
 
+mod environments;
 pub mod git;
+pub mod manifests;
 mod normaliser;
 mod own;
 mod people;

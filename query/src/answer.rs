@@ -50,9 +50,22 @@ pub struct Point {
     pub excluded: BTreeMap<String, i64>,
     pub coverage: Option<f64>,
     pub detail: Map<String, Value>,
+    /// The values behind a duration, ascending; only where they were asked for, and never shown.
+    #[serde(skip)]
+    pub sample: Vec<Measured>,
     /// The address at which this value is explained; none where there is nothing to explain it from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<String>,
+}
+
+/// One of the values behind a duration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub value: f64,
+    /// What it came with, where values come together: the commits of one deployment.
+    pub cluster: Option<i64>,
+    /// Of what may still be open at the moment of the question.
+    pub is_over: Option<bool>,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -4,7 +4,7 @@
 use flowgauge_lake::model::{Service, Tier, tier_of};
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `[[service]]` of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,6 +24,21 @@ pub struct ServiceConfig {
     pub aliases: Vec<String>,
 }
 
+/// `[[repository]]` of the configuration: what a repository holds, where that is not seen rightly.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryConfig {
+    pub repo: String,
+    pub kind: RepositoryKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepositoryKind {
+    Config,
+    Source,
+}
+
 /// `[[environment]]` of the configuration: a pattern of names and their tier.
 #[derive(Clone, Debug)]
 pub struct EnvironmentRule {
@@ -36,9 +51,21 @@ pub struct EnvironmentRule {
 pub struct CatalogueConfig {
     pub services: Vec<ServiceConfig>,
     pub environments: Vec<EnvironmentRule>,
+    pub repositories: Vec<RepositoryConfig>,
 }
 
 impl CatalogueConfig {
+    /// What the owner says that a repository holds.
+    pub fn kind_of_repo(&self, repo: &str) -> Option<RepositoryKind> {
+        self.repositories.iter().find(|repository| repository.repo == repo).map(|repository| repository.kind)
+    }
+
+    /// The repositories that hold configuration and no source, as the owner says.
+    pub fn configuration_repos(&self) -> BTreeSet<String> {
+        let of_kind = self.repositories.iter().filter(|repository| repository.kind == RepositoryKind::Config);
+        of_kind.map(|repository| repository.repo.clone()).collect()
+    }
+
     pub fn tier(&self, environment: &str) -> Tier {
         self.environments.iter().find(|rule| rule.pattern.is_match(environment)).map_or_else(|| tier_of(environment), |rule| rule.tier)
     }

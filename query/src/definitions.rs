@@ -52,6 +52,9 @@ pub struct Definitions {
     /// A failing test or degraded health this long after a deployment makes it failed.
     #[serde(with = "duration")]
     pub verify_window: i64,
+    /// A deployment younger than this may still turn out to have failed.
+    #[serde(with = "duration")]
+    pub maturity: i64,
     pub recovery_start: RecoveryStart,
     pub recovery_window: RecoveryWindow,
     pub recovery_round: Round,
@@ -102,6 +105,7 @@ impl Default for Definitions {
             incident_time: IncidentTime::default(),
             duplicates: Duplicates::default(),
             verify_window: 30 * 60,
+            maturity: 24 * 3600,
             recovery_start: RecoveryStart::default(),
             recovery_window: RecoveryWindow::default(),
             recovery_round: Round::default(),

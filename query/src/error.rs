@@ -6,6 +6,8 @@ pub enum QueryError {
     UnknownMetric { id: String, nearest: Option<String> },
     #[error("unknown parameter `{name}`{}", nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default())]
     UnknownParameter { name: String, nearest: Option<String> },
+    #[error("`{name}` is missing: expected {expected}")]
+    MissingParameter { name: String, expected: String },
     #[error("`{value}` is no value for `{name}`: expected {expected}")]
     BadParameter { name: String, value: String, expected: String },
     #[error("the statement was refused: {0}")]

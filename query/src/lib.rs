@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod buckets;
 pub mod catalogue;
+pub mod compare;
 pub mod definitions;
 pub mod diff;
 mod engine;
@@ -20,6 +21,7 @@ mod run;
 mod scope;
 mod sql;
 mod statement;
+pub mod statistics;
 
 pub use engine::{Engine, Found, Rules};
 pub use error::QueryError;

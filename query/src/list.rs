@@ -31,8 +31,10 @@ pub struct ListSpec {
 
 pub static LISTS: &[ListSpec] = &[
     ListSpec { name: "deployments", source: ListSource::Facts(FactTable::Deployments), time: "finished_at", id: "deployment_id" },
+    ListSpec { name: "ledger", source: ListSource::Facts(FactTable::DeploymentLedger), time: "at", id: "deployment_id" },
     ListSpec { name: "changes", source: ListSource::Entities(Table::Change), time: "merged_at", id: "change_id" },
     ListSpec { name: "incidents", source: ListSource::Entities(Table::Incident), time: "created_at", id: "incident_id" },
+    ListSpec { name: "incident_links", source: ListSource::Facts(FactTable::IncidentLinks), time: "started_at", id: "incident_id" },
     ListSpec { name: "runs", source: ListSource::Entities(Table::PipelineRun), time: "finished_at", id: "run_id" },
     ListSpec { name: "jobs", source: ListSource::Entities(Table::Job), time: "finished_at", id: "job_id" },
     ListSpec { name: "drift", source: ListSource::Facts(FactTable::DriftEpisodes), time: "started_at", id: "app" },
@@ -92,7 +94,7 @@ pub async fn list(engine: &Engine, tenant: &Tenant, spec: &ListSpec, query: &Lis
     let sort = query.sort.as_deref().unwrap_or(spec.time);
     known(sort)?;
     let mut order = vec![ident(sort).sort(query.ascending, false), ident(spec.id).sort(query.ascending, false)];
-    for tie in ["source", "attempt", "observed_at", "repo"] {
+    for tie in ["source", "attempt", "observed_at", "repo", "service"] {
         if schema.index_of(tie).is_ok() {
             order.push(ident(tie).sort(true, false));
         }

@@ -50,7 +50,7 @@ pub enum Tiers {
 }
 
 /// What a reader sees unless they ask for something else: `[display]` of the configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Display {
     pub tz: Tz,
     pub first_day: Weekday,
@@ -91,6 +91,8 @@ pub enum Extent {
     Full,
     /// Nothing: for surfaces that show values alone.
     Values,
+    /// The usual, and the values behind each duration.
+    Sample,
 }
 
 /// Points beyond which intervals are left out unless asked for.

@@ -1,6 +1,6 @@
 //! Runs a metric: builds `scope` and `buckets`, executes the one statement over them, puts its rows into the answer.
 
-use crate::answer::{Answer, Interval, Point, SeriesAnswer, Status, Window};
+use crate::answer::{Answer, Interval, Measured, Point, SeriesAnswer, Status, Window};
 use crate::buckets::{Bucket, buckets};
 use crate::definitions::Definitions;
 use crate::error::QueryError;
@@ -37,7 +37,7 @@ async fn series_of(metric: &'static Metric, question: &Question, facts: &Facts) 
     let scope = scope_of(metric, question, &buckets, facts, false).await?;
     let with_intervals = match question.extent {
         Extent::Full => true,
-        Extent::Usual => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
+        Extent::Usual | Extent::Sample => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
         Extent::Values => false,
     };
     let relations =
@@ -88,8 +88,8 @@ pub(crate) fn buckets_of(question: &Question, definitions: &Definitions) -> Resu
     })
 }
 
-/// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`; details whose names come from data
-/// are two lists, `details_names` and `details_values`.
+/// Reads the statement's columns by their prefix: `quantile_…`, `excluded_…`, `detail_…`, `ci_…`, `sample…`; details whose names come
+/// from data are two lists, `details_names` and `details_values`.
 pub(crate) fn collect(
     metric: &Metric,
     series: &[Series],
@@ -139,6 +139,7 @@ fn point(
         excluded: BTreeMap::new(),
         coverage: real(batch, "coverage", row),
         detail: serde_json::Map::new(),
+        sample: sample(batch, row),
         explain: None,
     };
     for field in batch.schema_ref().fields() {
@@ -215,6 +216,20 @@ fn texts(batch: &RecordBatch, name: &str, row: usize) -> Vec<String> {
 fn reals(batch: &RecordBatch, name: &str, row: usize) -> Vec<Option<f64>> {
     let reals = items(batch, name, row);
     reals.iter().filter_map(|items| items.as_primitive_opt::<Float64Type>()).flat_map(|items| items.iter()).collect()
+}
+
+/// The values behind a point; lists beside them, in the same order, tell where each belongs and whether it is over.
+fn sample(batch: &RecordBatch, row: usize) -> Vec<Measured> {
+    let (clusters, over) = (items(batch, "sample_cluster", row), items(batch, "sample_is_over", row));
+    let clusters = clusters.as_ref().and_then(|items| items.as_primitive_opt::<Int64Type>());
+    let over = over.as_ref().and_then(|items| items.as_boolean_opt());
+    let cluster = |place| clusters.filter(|items| items.is_valid(place)).map(|items| items.value(place));
+    let is_over = |place| over.filter(|items| items.is_valid(place)).map(|items| items.value(place));
+    let values = reals(batch, "sample", row).into_iter().enumerate();
+    let mut sample: Vec<Measured> =
+        values.filter_map(|(place, value)| Some(Measured { value: value?, cluster: cluster(place), is_over: is_over(place) })).collect();
+    sample.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.cluster.cmp(&b.cluster)).then(b.is_over.cmp(&a.is_over)));
+    sample
 }
 
 fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {

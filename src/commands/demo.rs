@@ -8,7 +8,7 @@ use crate::server_client::Client;
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::Args;
-use flowgauge_lake::model::Table;
+use flowgauge_ingest::git::Holds;
 use flowgauge_sample_data::{Delivery, Shop};
 use flowgauge_web::App;
 use flowgauge_web::config::Config;
@@ -164,8 +164,8 @@ async fn backfill(base: &str, clones: &Path) -> anyhow::Result<usize> {
     let mut commits = 0;
     for folder in repositories(clones)? {
         let repo = folder.strip_prefix(clones)?.with_extension("").to_string_lossy().into_owned();
-        let send = async |lines| client.send_rows(Table::Commit, lines).await.map(drop);
-        commits += send_history(&folder.to_string_lossy(), &repo, None, clones.to_owned(), send).await?;
+        let send = async |table, lines| client.send_rows(table, lines).await.map(drop);
+        commits += send_history(&folder.to_string_lossy(), &repo, None, Holds::Unknown, clones.to_owned(), send).await?.commits;
     }
     Ok(commits)
 }

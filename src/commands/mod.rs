@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod check_config;
+pub mod compare;
 pub mod demo;
 pub mod diff;
 pub mod explain;

@@ -36,6 +36,8 @@ async fn the_pages_open_in_a_browser_without_a_complaint() {
         ("/", "Delivery performance"),
         ("/?theme=dark&by=service", "&lt;img src=x"),
         ("/deployments", "&lt;img src=x"),
+        ("/deployments/1", "&lt;img src=x"),
+        ("/incidents", "No incidents"),
         ("/sources", "/v1/events/"),
     ] {
         let (page, complaints) = open(&folder.path().join("profile"), &server.url(path));

@@ -143,6 +143,63 @@ fn a_change_of_definitions_is_told_before_it_is_made() {
 }
 
 #[test]
+fn two_windows_are_compared_with_and_without_a_server() {
+    let (rows, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    // Twelve in the thirty days from the first of May, twenty-four in the thirty days after.
+    let row = |day: u32| {
+        let (month, day) = if day < 31 { (5, day + 1) } else { (6, day - 30) };
+        format!(
+            "{{\"deployment_id\":\"{month}-{day}\",\"service\":\"cart\",\"environment\":\"prod\",\"version\":\"{month}.{day}\",\"finished_at\":\"2026-{month:02}-{day:02}T10:00:00Z\",\"outcome\":\"success\"}}\n"
+        )
+    };
+    let lines: String = (0..24).step_by(2).chain(30..54).map(row).collect();
+    std::fs::write(rows.path().join("deployments.ndjson"), lines).expect("a file");
+    let here = text(data.path());
+    assert!(flowgauge(&["import", text(rows.path()), "--data", here]).status.success());
+    let windows = ["compare", "--before", "2026-05-01..2026-05-31", "--after", "2026-05-31..2026-06-30", "--service", "cart"];
+    let answer = json(&[&windows[..], &["--format", "json", "--data", here]].concat());
+    let frequency = &answer["data"][0];
+    assert_eq!((&frequency["metric"], &frequency["verdict"]), (&"deployment_frequency".into(), &"not_significant".into()));
+    assert_eq!((frequency["before"]["n"].as_u64(), frequency["after"]["n"].as_u64()), (Some(12), Some(24)));
+    for (found, expected) in [
+        (&frequency["effect"]["value"], 2.0),
+        (&frequency["effect"]["ci"]["lo"], 0.961_929),
+        (&frequency["effect"]["ci"]["hi"], 4.389_040),
+        (&frequency["p_value"], 0.065_245),
+    ] {
+        assert!(found.as_f64().is_some_and(|found| (found - expected).abs() < 1e-6), "{found} instead of {expected}");
+    }
+    let said = flowgauge(&[&windows[..], &["--data", here]].concat());
+    let said = String::from_utf8_lossy(&said.stdout);
+    let line = said.lines().find(|line| line.starts_with("deployment_frequency")).unwrap_or_else(|| panic!("{said}"));
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[..10], ["deployment_frequency", "1/d", "0.4", "12", "0.8", "24", "2.0", "0.961929", "4.38904", "rate_ratio"]);
+    assert!(line.contains("not significant"), "{line}");
+
+    let after = ["--after", "2026-05-31..2026-06-30", "--data", here];
+    assert!(fails(2, &[&["compare", "--before", "2026-05-01..yesterdy"][..], &after].concat()).contains("`yesterdy`"));
+    assert!(fails(2, &[&["compare", "--before", "2026-05-31..2026-05-01"][..], &after].concat()).contains("the earlier first"));
+    fails(2, &[&["compare"][..], &after].concat());
+
+    let server = Server::start(data.path(), &[]);
+    let mut asked = json(&[&windows[..], &["--format", "json", "--server", &server.base]].concat());
+    let mut told = answer;
+    for answer in [&mut asked, &mut told] {
+        // What hangs on the moment of asking.
+        ["as_of", "computed_at"].iter().for_each(|name| drop(answer.as_object_mut().and_then(|answer| answer.remove(*name))));
+        for figure in answer["data"].as_array_mut().into_iter().flatten() {
+            ["before", "after"].iter().for_each(|side| drop(figure[*side].as_object_mut().and_then(|point| point.remove("explain"))));
+        }
+    }
+    assert_eq!(asked, told);
+    assert!(
+        fails(2, &["compare", "--before", "2026-05-01..yesterdy", "--after", "now-1d..now", "--server", &server.base])
+            .contains("`yesterdy`")
+    );
+    server.stop();
+}
+
+#[test]
 fn imported_worlds_are_answered_as_the_oracle_answers() {
     let (mut asked, mut differences) = (0, Vec::new());
     for seed in 1..=3 {

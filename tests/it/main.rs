@@ -8,6 +8,7 @@ mod corpus;
 mod crash;
 mod expected;
 mod fresh;
+mod gitops;
 mod numbers;
 mod prometheus;
 mod reload;

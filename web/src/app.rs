@@ -160,14 +160,22 @@ impl App {
         }
     }
 
-    /// What a bearer of `token` may do; `None`: nothing. Without readers, on a loopback address, everybody may do everything.
+    /// What a bearer of `token` may do; `None`: nothing.
     pub fn scope_of(&self, token: Option<&str>) -> Option<Scope> {
+        self.reader_of(token).map(|(_, scope)| scope)
+    }
+
+    /// The reader's name and what a bearer of `token` may do. Without readers, on a loopback address, everybody may do everything, and
+    /// has no name.
+    pub fn reader_of(&self, token: Option<&str>) -> Option<(Option<String>, Scope)> {
         let config = self.config();
         if config.readers.is_empty() && config.is_open() {
-            return Some(Scope::Write);
+            return Some((None, Scope::Write));
         }
         let token = token?;
-        config.readers.iter().filter(|reader| reader.holds(token)).map(|reader| reader.scope).max()
+        let mut readers = config.readers.iter().filter(|reader| reader.holds(token)).collect::<Vec<_>>();
+        readers.sort_by_key(|reader| reader.scope);
+        readers.last().map(|reader| (Some(reader.name.clone()), reader.scope))
     }
 
     /// The tenant of a request: of its token, never of its parameters. There is one so far.

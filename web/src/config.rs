@@ -4,7 +4,7 @@
 use flowgauge_ingest::{People, Rules as MappingRules, Secrets, providers};
 use flowgauge_lake::model::{Tier, nearest, repo_name};
 use flowgauge_query::Rules;
-use flowgauge_query::catalogue::{CatalogueConfig, EnvironmentRule, ServiceConfig};
+use flowgauge_query::catalogue::{CatalogueConfig, EnvironmentRule, RepositoryConfig, ServiceConfig};
 use flowgauge_query::definitions::{self, Definitions};
 use flowgauge_query::question::Display;
 use regex::Regex;
@@ -35,6 +35,7 @@ struct FileConfig {
     reader: Vec<ReaderSection>,
     team: Vec<TeamSection>,
     service: Vec<ServiceConfig>,
+    repository: Vec<RepositoryConfig>,
     environment: Vec<EnvironmentSection>,
     #[serde(deserialize_with = "definitions::written")]
     definitions: Definitions,
@@ -339,6 +340,16 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
             }
         }
     }
+    let mut repositories = file.repository;
+    for repository in &mut repositories {
+        repository.repo = repo_name(&repository.repo).ok_or_else(|| {
+            ConfigError::Invalid(format!("[[repository]] repo = `{}` must be `host/path`, as `git.acme.io/shop/deploy`", repository.repo))
+        })?;
+    }
+    repositories.sort_by(|a, b| a.repo.cmp(&b.repo));
+    if let Some(pair) = repositories.windows(2).find(|pair| pair[0].repo == pair[1].repo) {
+        return invalid(format!("there are two [[repository]] entries for `{}`; one must go", pair[0].repo));
+    }
     let environments = file
         .environment
         .into_iter()
@@ -370,7 +381,7 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
         sources,
         readers,
         rules: Rules {
-            catalogue: Arc::new(CatalogueConfig { services, environments }),
+            catalogue: Arc::new(CatalogueConfig { services, environments, repositories }),
             definitions: Arc::new(file.definitions.clone()),
             display: Display { tz, first_day },
         },
@@ -411,6 +422,10 @@ mod tests {
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlb\"").is_err_and(|text| text.contains("did you mean `gitlab`")));
         assert!(config("[[source]]\nname = \"a\"\nkind = \"gitlab\"\nsecret_file = \"empty\"").is_err_and(|text| text.contains("empty")));
         assert!(config("[display]\ntz = \"Mars\"").is_err());
+        assert!(config("[[repository]]\nrepo = \"deploy\"\nkind = \"config\"").is_err_and(|text| text.contains("`deploy` must be")));
+        assert!(config("[[repository]]\nrepo = \"h/a\"\nkind = \"code\"").is_err_and(|text| text.contains("`config` or `source`")));
+        let twice = "[[repository]]\nrepo = \"h/a\"\nkind = \"config\"\n[[repository]]\nrepo = \"https://h/a.git\"\nkind = \"source\"";
+        assert!(config(twice).is_err_and(|text| text.contains("two [[repository]] entries for `h/a`")));
         let defined = |text: &str| config(&["[definitions]\n", text].concat());
         assert!(defined("attribution_max_lag = \"1w\"").is_err_and(|text| text.contains("attribution_max_lag")));
         assert!(defined("atribution = \"none\"").is_err_and(|text| text.contains("did you mean `attribution`?")));

@@ -14,6 +14,8 @@ pub enum AppError {
     Unauthorised,
     #[error("a page of another site sent this: send it from a page of this server, or with `Authorization: Bearer TOKEN`")]
     Foreign,
+    #[error("this form was not shown to you in the last 12 hours: open the page again and send it from there")]
+    StaleForm,
     /// Alike for an unknown source and a bad signature.
     #[error("this delivery is not taken: check the hook's address, the source's name in it, and its secret")]
     Unverified,
@@ -45,7 +47,7 @@ impl AppError {
         match self {
             AppError::BadRequest(_) => StatusCode::BAD_REQUEST,
             AppError::Unauthorised | AppError::Unverified => StatusCode::UNAUTHORIZED,
-            AppError::Forbidden | AppError::Foreign => StatusCode::FORBIDDEN,
+            AppError::Forbidden | AppError::Foreign | AppError::StaleForm => StatusCode::FORBIDDEN,
             AppError::NotFound(_) => StatusCode::NOT_FOUND,
             AppError::Conflict(_) | AppError::Ambiguous { .. } => StatusCode::CONFLICT,
             AppError::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

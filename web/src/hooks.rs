@@ -65,9 +65,14 @@ pub async fn rows(State(app): State<App>, _: Writer, Path(name): Path<String>, r
         return Err(AppError::NotFound(format!("unknown table `{name}`{hint}")));
     };
     let (_, body) = read(request).await?;
+    take(&app, table, body, started).await
+}
+
+/// The one way in for rows of our own schema, whether a script sent them or a form.
+pub async fn take(app: &App, table: Table, body: Bytes, started: std::time::Instant) -> Result<Response, AppError> {
     let event =
         own_event(app.tenant(), Source::new("import"), table, body, app.now()).map_err(|error| AppError::BadRequest(error.to_string()))?;
-    store(&app, event, started).await
+    store(app, event, started).await
 }
 
 async fn store(app: &App, event: RawEvent, started: std::time::Instant) -> Result<Response, AppError> {

@@ -8,6 +8,7 @@ pub mod config;
 mod counters;
 mod error;
 pub mod exposition;
+mod form_token;
 mod hooks;
 mod pages;
 mod rows;

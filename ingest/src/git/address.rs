@@ -1,7 +1,8 @@
-//! From an address to an open repository: a folder is opened in place, an http address is fetched into a bare one.
+//! From an address to an open repository: a folder is opened in place, a bundle is unpacked and an http
+//! address fetched into a bare one.
 //! Nobody is asked anything, no helper program runs, and only the repository's own configuration counts.
 
-use super::GitError;
+use super::{GitError, bundle};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gix::credentials::helper::Action;
@@ -23,13 +24,14 @@ pub fn open(address: &str, into: &Path) -> Result<gix::Repository, GitError> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => fetch(url, into)?,
         Ok(url) if url.scheme() == "file" => open_folder(&url.to_file_path().map_err(|()| GitError::Address(address.to_owned()))?)?,
         _ if Path::new(address).is_dir() => open_folder(Path::new(address))?,
+        _ if bundle::is_one(Path::new(address)) => bundle::open(Path::new(address), into)?,
         _ => return Err(GitError::Address(without_secrets(address))),
     };
     repository.object_cache_size_if_unset(CACHE_BYTES);
     Ok(repository)
 }
 
-fn options() -> gix::open::Options {
+pub(super) fn options() -> gix::open::Options {
     let mut permissions = gix::open::Permissions::isolated();
     // Companies reach the world through the proxy that the environment names.
     permissions.env.http_transport = Permission::Allow;
@@ -142,7 +144,10 @@ mod tests {
             ("no/such/folder", "`no/such/folder`"),
         ] {
             let error = open(address, Path::new("unused")).expect_err("no address of ours").to_string();
-            assert_eq!(error, format!("{shown} is neither a folder nor an http address: give the path of a clone, or `https://host/path`"));
+            assert_eq!(
+                error,
+                format!("{shown} is neither a folder, nor a bundle, nor an http address: give the path of a clone, or `https://host/path`")
+            );
         }
     }
 

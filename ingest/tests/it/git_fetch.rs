@@ -1,7 +1,7 @@
 //! Fetching a history over HTTP, from a small server that hands the work to `git upload-pack`.
 
 use flowgauge_ingest::People;
-use flowgauge_ingest::git::{GitError, History};
+use flowgauge_ingest::git::{GitError, History, Holds};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -104,13 +104,16 @@ fn chunks(reader: &mut impl BufRead) -> Vec<u8> {
 
 fn messages(address: &str, into: &Path) -> Result<Vec<String>, GitError> {
     let mut messages = Vec::new();
-    History { address, repo: "git.acme.example/shop/checkout", since: None, into }.for_each_chunk(&People::Clear, |chunk| {
-        messages.extend(chunk.into_iter().map(|row| match row.entity {
-            flowgauge_lake::model::Entity::Commit(commit) => commit.message.unwrap_or_default().trim().to_owned(),
-            other => panic!("a commit, not {other:?}"),
-        }));
-        Ok::<(), GitError>(())
-    })?;
+    History { address, repo: "git.acme.example/shop/checkout", since: None, into, holds: Holds::Source }.for_each_chunk(
+        &People::Clear,
+        |chunk| {
+            messages.extend(chunk.into_iter().map(|row| match row.entity {
+                flowgauge_lake::model::Entity::Commit(commit) => commit.message.unwrap_or_default().trim().to_owned(),
+                other => panic!("a commit, not {other:?}"),
+            }));
+            Ok::<(), GitError>(())
+        },
+    )?;
     messages.sort();
     Ok(messages)
 }

@@ -1,6 +1,6 @@
 //! The history of a small repository that the test writes itself: root, rename, merge, tag, bot, shallow edge.
 
-use flowgauge_ingest::git::{GitError, History};
+use flowgauge_ingest::git::{GitError, History, Holds};
 use flowgauge_ingest::{OWN_KIND, People, own_event, own_lines};
 use flowgauge_lake::model::{Commit, Entity, Observation, Source, Table, Tenant, Time};
 use gix::actor::Signature;
@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A repository in the making.
-struct Writer(Repository);
+pub struct Writer(Repository);
 
 impl Writer {
-    fn new(folder: &Path) -> Self {
+    pub fn new(folder: &Path) -> Self {
         Writer(gix::ThreadSafeRepository::init(folder, gix::create::Kind::Bare, Default::default()).expect("a repository").into())
     }
 
@@ -32,7 +32,7 @@ impl Writer {
         self.0.write_object(gix::objs::Tree { entries }).expect("a tree").detach()
     }
 
-    fn commit(&self, message: &str, at: i64, author: (&str, &str), parents: &[ObjectId], files: &[(&str, &str)]) -> ObjectId {
+    pub fn commit(&self, message: &str, at: i64, author: (&str, &str), parents: &[ObjectId], files: &[(&str, &str)]) -> ObjectId {
         let by = |(name, email): (&str, &str), seconds| Signature {
             name: name.into(),
             email: email.into(),
@@ -50,7 +50,7 @@ impl Writer {
         self.0.write_object(commit).expect("a commit").detach()
     }
 
-    fn point(&self, reference: &str, to: ObjectId) {
+    pub fn point(&self, reference: &str, to: ObjectId) {
         self.0.reference(reference, to, gix::refs::transaction::PreviousValue::Any, "test").expect("a reference");
     }
 }
@@ -59,7 +59,7 @@ fn entry(kind: EntryKind, name: &str, oid: ObjectId) -> Entry {
     Entry { mode: kind.into(), filename: name.into(), oid }
 }
 
-const INES: (&str, &str) = ("Ines", "ines@acme.example");
+pub const INES: (&str, &str) = ("Ines", "ines@acme.example");
 const BOT: (&str, &str) = ("renovate[bot]", "bot@renovate.example");
 
 /// root ── rename ── merge (main)
@@ -93,7 +93,7 @@ fn sample(folder: &Path) -> Sample {
 }
 
 fn history<'a>(folder: &'a Path, address: &'a str) -> History<'a> {
-    History { address, repo: "git.acme.example/shop/checkout", since: None, into: folder }
+    History { address, repo: "git.acme.example/shop/checkout", since: None, into: folder, holds: Holds::Source }
 }
 
 fn read(history: &History) -> Result<Vec<Commit>, GitError> {

@@ -4,6 +4,7 @@ mod auth;
 mod fixtures;
 mod git_fetch;
 mod git_history;
+mod git_manifests;
 mod hostile;
 mod readmes;
 mod real_payloads;

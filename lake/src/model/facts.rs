@@ -2,7 +2,7 @@
 //! so that a question about any moment can be answered from them.
 
 use super::table::table;
-use super::{Cell, ColumnType, DeploymentKind, Evidence, Outcome, Phase, TableSpec, Tier, Time};
+use super::{Cell, ColumnType, DeploymentClass, DeploymentKind, Evidence, Outcome, Phase, TableSpec, Tier, Time};
 
 /// Why a deployment failed, and when that became known.
 const FAILURE: ColumnType =
@@ -61,8 +61,37 @@ table! {
         rework_at: may Time = "when that became known",
         change_set_id: may String = "shared by the deployments of one change",
         evidence: may Evidence = "what told us, the best of it",
+        link_rule: must String = "how its commit was found: deployment_sha, artifact_digest, artifact_version, tag_is_commit, manifest_digest, manifest_tag, commit_trailer, none",
+        link_confidence: may String = "exact, strong or convention",
         duplicates: may Vec<String> = "ids of other evidence of the same deployment",
         url: may String = "address of its page",
+        class: may DeploymentClass = "what it was, more finely than its kind; null while it runs",
+        class_reason: may String = "why it is of that class",
+        suspected_duplicate_of: may Vec<String> = "ids of deployments that may be the same: other evidence of the service and environment within dedupe_window, without a common commit or artifact",
+    }
+}
+table! {
+    /// Every candidate for a deployment, once, with the class that decides whether it counts: deployments, rows that tell of one again,
+    /// and operations of a GitOps controller that are none.
+    LedgerEntry = "deployment_ledger", by_source: true, {
+        deployment_id: key String = "the provider's id; `app@operation start` for an operation that is no deployment",
+        source: key String = "source",
+        service: may String = "service",
+        team: may String = "team that owns the service",
+        environment: may String = "environment",
+        tier: may Tier = "tier of the environment",
+        at: may Time = "end, else start",
+        version: may String = "version",
+        kind: may DeploymentKind = "kind of the deployment",
+        outcome: may Outcome = "how it ended, or how far it is",
+        evidence: may Evidence = "what told us",
+        class: may DeploymentClass = "what it was; null while it runs",
+        reason: may String = "why it is of that class",
+        counted: must bool = "whether it counts as one in deployment frequency over all environments of production",
+        excluded_reason: may String = "why it does not count",
+        duplicate_of: may String = "the deployment that it tells of again",
+        suspected_duplicate_of: may Vec<String> = "ids of deployments that may be the same, but have no commit or artifact in common",
+        deployment_group: may String = "of one version over several environments: the deployment that finished first",
     }
 }
 table! {
@@ -125,6 +154,7 @@ table! {
         deployment_service: may String = "service of that deployment",
         rule: must String = "caused_by_deployment, caused_by_sha, latest_deployment, or why there is none",
         lag_seconds: may f64 = "from the deployment's end to the incident's start",
+        attributed: must bool = "whether it is charged to a deployment",
     }
 }
 table! {
@@ -227,6 +257,7 @@ table! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FactTable {
     Deployments,
+    DeploymentLedger,
     DeploymentFailures,
     Changes,
     IncidentLinks,
@@ -240,6 +271,7 @@ pub enum FactTable {
 impl FactTable {
     pub const ALL: &'static [FactTable] = &[
         FactTable::Deployments,
+        FactTable::DeploymentLedger,
         FactTable::DeploymentFailures,
         FactTable::Changes,
         FactTable::IncidentLinks,
@@ -253,6 +285,7 @@ impl FactTable {
     pub const fn spec(self) -> &'static TableSpec {
         match self {
             FactTable::Deployments => &DeploymentFact::SPEC,
+            FactTable::DeploymentLedger => &LedgerEntry::SPEC,
             FactTable::DeploymentFailures => &DeploymentFailure::SPEC,
             FactTable::Changes => &ChangeFact::SPEC,
             FactTable::IncidentLinks => &IncidentLink::SPEC,
@@ -272,7 +305,7 @@ impl FactTable {
     pub fn month_of(self, cells: &[Cell]) -> String {
         let columns: &[&str] = match self {
             FactTable::Deployments => &["finished_at", "started_at"],
-            FactTable::DeploymentFailures => &["at"],
+            FactTable::DeploymentFailures | FactTable::DeploymentLedger => &["at"],
             FactTable::Changes => &["deployed_at"],
             FactTable::IncidentLinks => &["started_at"],
             FactTable::DriftStretches => &["from_at"],

@@ -32,6 +32,21 @@ table! {
     }
 }
 table! {
+    /// An image that a commit of a configuration repository pins in a file otherwise than its first parent did; at the first
+    /// commit that is known, every image.
+    Manifest = "manifests", by_source: false, {
+        repo: key String = "`host/path` of the configuration",
+        sha: key String as sha = "commit that changed it",
+        path: key String = "file",
+        image: key String = "name without the tag or, where the file names none, its place in the file, `.image`",
+        tag: may String = "tag; with neither tag nor digest the file pins several of that name",
+        digest: may String = "digest",
+        environment: may String = "environment that the path tells; null means none, or all",
+        removed: may bool = "whether the file pins it no more",
+        committed_at: may Time = "when the commit was made",
+    }
+}
+table! {
     /// One movement of a branch or tag.
     Push = "pushes", by_source: true, {
         repo: key String = "`host/path`",
@@ -144,6 +159,7 @@ table! {
         repo: may String = "`host/path` of the source",
         config_repo: may String = "`host/path` of the configuration (GitOps)",
         config_sha: may String as sha = "commit of the configuration",
+        config_paths: may Vec<String> = "files and folders of the configuration that it is made of, those that win first",
         commit_shas: may Vec<String> as shas = "commits it contains, where the graph is unknown",
         created_at: may Time = "created",
         started_at: may Time = "started",
@@ -385,6 +401,7 @@ tables!(
     Verdict,
     Intervention,
     Measurement,
+    Manifest,
 );
 
 impl Table {

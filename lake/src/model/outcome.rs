@@ -93,6 +93,44 @@ choice! {
         Revert = "revert",
     }
 }
+choice! {
+    /// What a candidate for a deployment was, as the ledger has it: finer than its kind.
+    DeploymentClass {
+        Release = "release",
+        /// The first that changed what runs in its environment.
+        Bootstrap = "bootstrap",
+        Rollback = "rollback",
+        /// Back to a version that ran, but forward.
+        RollForward = "roll_forward",
+        Hotfix = "hotfix",
+        Revert = "revert",
+        ConfigOnly = "config_only",
+        NoOp = "no_op",
+        /// Ended without changing what runs.
+        FailedBeforeEffect = "failed_before_effect",
+        /// A version that came to one more environment: part of a deployment that is counted already.
+        FanOutMember = "fan_out_member",
+        /// Another row that tells of the same deployment.
+        DuplicateEvidence = "duplicate_evidence",
+        /// The controller put back what was there.
+        SelfHeal = "self_heal",
+        /// An operation on chosen resources.
+        PartialSync = "partial_sync",
+        /// An operation on chosen resources that ran hooks.
+        HookOnlySync = "hook_only_sync",
+        /// An application that only manages other applications.
+        AppOfAppsParent = "app_of_apps_parent",
+    }
+}
+
+impl DeploymentClass {
+    /// An operation of a GitOps controller that is no deployment.
+    pub fn is_operation(self) -> bool {
+        use DeploymentClass::{AppOfAppsParent, HookOnlySync, PartialSync, SelfHeal};
+        matches!(self, SelfHeal | PartialSync | HookOnlySync | AppOfAppsParent)
+    }
+}
+
 choice! { Phase { Pipeline = "pipeline", PostDeploy = "post_deploy" } }
 choice! {
     ScanKind {

@@ -1,15 +1,18 @@
 -- Share of production deployments that took effect and failed; each at most once. By other definitions (cfr_num) incidents, or pairs
 -- of a deployment and an incident, for each deployment.
 -- Grain: one row per series and bucket. Unit: 1. Reads: scope (deployment, failure, incident, excluded, series), buckets.
-with failed as (
-    select f.series, f.id, case when max(q.cfr_num) = 'joins' then count(*) else 1 end as failures
-    from scope f cross join (select max(as_of) as as_of, max(cfr_num) as cfr_num from buckets) q
-    where f.what = 'failure' and f.at <= q.as_of and is_failure(f.reason, q.cfr_num)
+with moment as (select max(as_of) as as_of, max(cfr_num) as cfr_num from buckets),
+failed as (
+    select f.series, f.id, case when max(moment.cfr_num) = 'joins' then count(*) else 1 end as failures
+    from scope f cross join moment
+    where f.what = 'failure' and f.at <= moment.as_of and is_failure(f.reason, moment.cfr_num)
     group by f.series, f.id
 ),
 deployments as (
-    select d.series, d.bucket, count(*) as total, coalesce(sum(f.failures), 0) as failures
-    from scope d left join failed f on f.series = d.series and f.id = d.id
+    select d.series, d.bucket, count(*) as total, coalesce(sum(f.failures), 0) as failures,
+        -- Too young to be sure that they are well.
+        count(*) filter (where f.id is null and d.until > moment.as_of) as pending
+    from scope d cross join moment left join failed f on f.series = d.series and f.id = d.id
     where d.what = 'deployment'
     group by d.series, d.bucket
 ),
@@ -25,7 +28,7 @@ others as (
 ),
 sources as (select count(*) > 0 as has_incidents from scope where what = 'incident_source'),
 shares as (
-    select d.series, d.bucket, d.total, case when b.cfr_num = 'incidents' then coalesce(o.counted, 0) else d.failures end as failures
+    select d.series, d.bucket, d.total, d.pending, case when b.cfr_num = 'incidents' then coalesce(o.counted, 0) else d.failures end as failures
     from deployments d
     join buckets b on b.bucket = d.bucket
     left join others o on o.series = d.series and o.bucket = d.bucket
@@ -40,6 +43,7 @@ select s.series, b.bucket,
     -- Incidents that could not be charged to a deployment are failures that are missing here.
     case when not sources.has_incidents and b.cfr_num <> 'rollbacks' then 0.0
         else coalesce(coverage(o.attributed, o.unattributed), 1.0) end as coverage,
+    cast(d.pending as double) as detail_pending,
     o.no_op as excluded_no_op, o.rollback as excluded_rollback, o.unattributed as excluded_unattributed
 from scope s
 cross join buckets b

@@ -2,12 +2,12 @@
 -- change instead of a commit (scope has one row each), its legs added up (lt_legs), rounded (lt_round), another middle (quantile_rule).
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (commit, series), buckets.
 with asked as (
-    select bool_or(with_intervals) as for_intervals, max(lt_legs) as lt_legs, max(lt_round) as lt_round,
-        bool_or(lt_drop_nonpositive) as drops_zero, max(quantile_rule) as rule
+    select bool_or(with_intervals) as for_intervals, bool_or(with_sample) as for_sample, max(lt_legs) as lt_legs,
+        max(lt_round) as lt_round, bool_or(lt_drop_nonpositive) as drops_zero, max(quantile_rule) as rule
     from buckets
 ),
 measured as (
-    select series, bucket, id, reason, rule, drops_zero,
+    select series, bucket, id, reason, rule, drops_zero, for_sample,
         case when lt_legs = 'devlake_sum'
             then leg_seconds(since, opened_at, lt_round) + leg_seconds(opened_at, merged_at, lt_round) + leg_seconds(merged_at, at, lt_round)
             else rounded(seconds_between(since, at), lt_round) end as lead,
@@ -17,7 +17,7 @@ measured as (
     from scope cross join asked where what = 'commit'
 ),
 commits as (
-    select series, bucket, id, rule, lead, cluster, coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
+    select series, bucket, id, rule, lead, cluster, for_sample, coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
         case when reason is not null then reason when lead < 0 then 'clock_skew' when drops_zero and lead = 0 then 'not_positive' end as reason
     from measured
 ),
@@ -30,7 +30,8 @@ leads as (
         avg(coalesce(merge_wait, 0.0)) as merge_wait, avg(coalesce(build, 0.0)) as build,
         avg(coalesce(promote_wait, 0.0)) as promote_wait, avg(coalesce(sync_wait, 0.0)) as sync_wait,
         avg(coalesce(deploy, 0.0)) as deploy,
-        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn
+        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn,
+        array_agg(lead) filter (where for_sample) as sample, array_agg(id) filter (where for_sample) as sample_cluster
     from commits where reason is null
     group by series, bucket
 ),
@@ -60,6 +61,7 @@ select s.series, b.bucket,
     l.mean as detail_mean,
     l.coding as detail_coding, l.pickup as detail_pickup, l.review as detail_review, l.merge_wait as detail_merge_wait,
     l.build as detail_build, l.promote_wait as detail_promote_wait, l.sync_wait as detail_sync_wait, l.deploy as detail_deploy,
+    l.sample as sample, l.sample_cluster as sample_cluster,
     e.no_baseline as excluded_no_baseline, e.no_graph as excluded_no_graph, e.no_source_link as excluded_no_source_link,
     e.merge_commit as excluded_merge_commit, e.no_commit_time as excluded_no_commit_time, e.no_files as excluded_no_files,
     e.clock_skew as excluded_clock_skew, e.not_positive as excluded_not_positive

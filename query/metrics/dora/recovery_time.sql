@@ -3,11 +3,11 @@
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (deployment, failure, recovery, incident, series), buckets.
 with asked as (
     select max(as_of) as as_of, max(cfr_num) as cfr_num, bool_or(recovers_incidents) as recovers_incidents,
-        max(recovery_round) as recovery_round, max(quantile_rule) as rule, max(censoring) as censoring
+        bool_or(with_sample) as for_sample, max(recovery_round) as recovery_round, max(quantile_rule) as rule, max(censoring) as censoring
     from buckets
 ),
 failures as (
-    select f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring,
+    select f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring, q.for_sample,
         min(f.since) as since,
         count(*) filter (where f.is_incident) as incidents,
         count(*) filter (where f.is_incident and (f.until is null or f.until > q.as_of)) as open_incidents,
@@ -16,21 +16,22 @@ failures as (
     from scope f cross join asked q
     where f.at <= q.as_of and case when q.recovers_incidents then f.what = 'recovery'
         else f.what = 'failure' and is_failure(f.reason, q.cfr_num) end
-    group by f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring
+    group by f.series, f.bucket, f.id, q.as_of, q.recovery_round, q.rule, q.censoring, q.for_sample
 ),
 ended as (
-    select series, bucket, as_of, recovery_round, rule, censoring, since,
+    select series, bucket, as_of, recovery_round, rule, censoring, for_sample, since,
         case when incidents = 0 then remedied_at when open_incidents = 0 then resolved_at end as until
     from failures
 ),
 times as (
-    select series, bucket, rule, censoring, until is not null as is_over,
+    select series, bucket, rule, censoring, for_sample, until is not null as is_over,
         rounded(seconds_between(since, coalesce(until, as_of)), recovery_round) as seconds
     from ended
 ),
 recovery as (
     select series, bucket, count(*) filter (where is_over or censoring = 'km') as n,
-        kaplan_meier(seconds, is_over) as km, quantile(seconds, 0.5, rule) filter (where is_over) as middle
+        kaplan_meier(seconds, is_over) as km, quantile(seconds, 0.5, rule) filter (where is_over) as middle,
+        array_agg(seconds) filter (where for_sample) as sample, array_agg(is_over) filter (where for_sample) as sample_is_over
     from times where seconds >= 0
     group by series, bucket
 ),
@@ -57,6 +58,7 @@ select s.series, b.bucket,
     case when not sources.has_incidents then 0.0 when b.recovery_start <> 'deploy' then 1.0
         else coalesce(coverage(i.attributed, i.unattributed), 1.0) end as coverage,
     r.km['median_ended'] as detail_median_resolved,
+    r.sample as sample, r.sample_is_over as sample_is_over,
     e.resolved_before_deploy as excluded_resolved_before_deploy,
     case when b.recovery_start = 'deploy' then i.unattributed end as excluded_unattributed
 from scope s

@@ -1,12 +1,14 @@
 -- Time at work of successful pipeline runs, final attempts only: failing runs stop early.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (run, series), buckets.
-with runs as (
-    select series, bucket, seconds from scope where what = 'run' and outcome = 'success'
+with asked as (select bool_or(with_sample) as for_sample from buckets),
+runs as (
+    select series, bucket, seconds, for_sample from scope cross join asked where what = 'run' and outcome = 'success'
 ),
 durations as (
     select series, bucket, count(*) as n,
         quantile(seconds, 0.5) as p50, quantile(seconds, 0.95) as p95,
-        avg(seconds) as mean, order_statistics(seconds) as ci
+        avg(seconds) as mean, order_statistics(seconds) as ci,
+        array_agg(seconds) filter (where for_sample) as sample
     from runs where seconds >= 0
     group by series, bucket
 ),
@@ -24,6 +26,7 @@ select s.series, b.bucket,
     d.ci['lo'] as ci_lo, d.ci['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(d.n, 0), coalesce(e.no_start + e.clock_skew, 0)) as coverage,
     d.mean as detail_mean,
+    d.sample as sample,
     e.no_start as excluded_no_start, e.clock_skew as excluded_clock_skew
 from scope s
 cross join buckets b

@@ -1,12 +1,14 @@
 -- Time from ready-to-run to start, every attempt.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (start, series), buckets.
-with starts as (
-    select series, bucket, seconds from scope where what = 'start'
+with asked as (select bool_or(with_sample) as for_sample from buckets),
+starts as (
+    select series, bucket, seconds, for_sample from scope cross join asked where what = 'start'
 ),
 waits as (
     select series, bucket, count(*) as n,
         quantile(seconds, 0.5) as p50, quantile(seconds, 0.95) as p95,
-        avg(seconds) as mean, order_statistics(seconds) as ci
+        avg(seconds) as mean, order_statistics(seconds) as ci,
+        array_agg(seconds) filter (where for_sample) as sample
     from starts where seconds >= 0
     group by series, bucket
 ),
@@ -24,6 +26,7 @@ select s.series, b.bucket,
     w.ci['lo'] as ci_lo, w.ci['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(w.n, 0), coalesce(e.no_queue_time + e.clock_skew, 0)) as coverage,
     w.mean as detail_mean,
+    w.sample as sample,
     e.no_queue_time as excluded_no_queue_time, e.clock_skew as excluded_clock_skew
 from scope s
 cross join buckets b

@@ -1,13 +1,15 @@
 -- Time from a service's first commit to its first deployment that succeeded: the median service.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (onboarding, series), buckets.
-with services as (
-    select series, bucket, seconds_between(since, at) as seconds
-    from scope where what = 'onboarding'
+with asked as (select bool_or(with_sample) as for_sample from buckets),
+services as (
+    select series, bucket, seconds_between(since, at) as seconds, for_sample
+    from scope cross join asked where what = 'onboarding'
 ),
 times as (
     select series, bucket, count(*) as n,
         quantile(seconds, 0.5) as p50, quantile(seconds, 0.75) as p75, quantile(seconds, 0.9) as p90,
-        avg(seconds) as mean, order_statistics(seconds) as ranks
+        avg(seconds) as mean, order_statistics(seconds) as ranks,
+        array_agg(seconds) filter (where for_sample) as sample
     from services where seconds >= 0
     group by series, bucket
 ),
@@ -23,6 +25,7 @@ select s.series, b.bucket,
     t.ranks['lo'] as ci_lo, t.ranks['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(t.n, 0), coalesce(l.clock_skew, 0)) as coverage,
     t.mean as detail_mean,
+    t.sample as sample,
     l.clock_skew as excluded_clock_skew
 from scope s
 cross join buckets b

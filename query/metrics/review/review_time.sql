@@ -1,13 +1,15 @@
 -- Time from a change's readiness for review to its merge: the median change.
 -- Grain: one row per series and bucket. Unit: s. Reads: scope (change, stage, series), buckets.
-with waits as (
-    select series, bucket, seconds_between(since, at) as seconds
-    from scope where what = 'change'
+with asked as (select bool_or(with_sample) as for_sample from buckets),
+waits as (
+    select series, bucket, seconds_between(since, at) as seconds, for_sample
+    from scope cross join asked where what = 'change'
 ),
 times as (
     select series, bucket, count(*) as n,
         quantile(seconds, 0.5) as p50, quantile(seconds, 0.75) as p75, quantile(seconds, 0.9) as p90,
-        avg(seconds) as mean, order_statistics(seconds) as ranks
+        avg(seconds) as mean, order_statistics(seconds) as ranks,
+        array_agg(seconds) filter (where for_sample) as sample
     from waits where seconds >= 0
     group by series, bucket
 ),
@@ -33,6 +35,7 @@ select s.series, b.bucket,
     t.ranks['lo'] as ci_lo, t.ranks['hi'] as ci_hi, 'order_statistic' as ci_method,
     coverage(coalesce(t.n, 0), coalesce(l.no_start + l.clock_skew, 0)) as coverage,
     t.mean as detail_mean, g.pickup as detail_pickup, g.review as detail_review, g.merge_wait as detail_merge_wait,
+    t.sample as sample,
     l.no_start as excluded_no_start, l.clock_skew as excluded_clock_skew
 from scope s
 cross join buckets b

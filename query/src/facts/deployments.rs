@@ -1,10 +1,12 @@
 //! What each deployment was: evidence put together, versions compared, kinds derived (semantics 0.1 and 7.14–7.22).
 
+use super::configuration::Configuration;
 use super::graph::{Node, PrefixMatch, Reached, Repo, RepoChange};
+use super::lineage::{self, Link};
 use crate::catalogue::Catalogue;
 use crate::definitions::{CfrDen, Dedupe, Definitions, DfKinds};
 use flowgauge_lake::model::{Artifact, Deployment, DeploymentKind, Evidence, Outcome, Source, Tier, Time};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Repositories and artifacts, to find what a deployment was built from.
@@ -12,6 +14,24 @@ use std::sync::Arc;
 pub struct Sources {
     pub repos: BTreeMap<String, Arc<Repo>>,
     pub artifacts: HashMap<String, Artifact>,
+    /// The digests of the artifacts of each version.
+    pub versions: HashMap<String, Vec<String>>,
+    /// Every repository as a configuration.
+    pub configurations: BTreeMap<String, Arc<Configuration>>,
+    /// Repositories that hold no source, as the owner says.
+    pub configured: BTreeSet<String>,
+}
+
+impl Sources {
+    pub fn take_artifacts(&mut self, artifacts: impl Iterator<Item = Artifact>) {
+        self.artifacts = artifacts.map(|artifact| (artifact.digest.clone(), artifact)).collect();
+        self.versions.clear();
+        for artifact in self.artifacts.values() {
+            if let Some(version) = &artifact.version {
+                self.versions.entry(version.clone()).or_default().push(artifact.digest.clone());
+            }
+        }
+    }
 }
 
 /// Where a deployment's commits are.
@@ -57,6 +77,8 @@ pub struct Classified {
     pub published_at: Option<Time>,
     /// When the commit of the configuration was made that asked for it.
     pub configured_at: Option<Time>,
+    /// How its commit was found.
+    pub link: Link,
     /// Commits that it first brought to its environment (not in the history of an earlier success there).
     pub brought: Vec<Node>,
     /// The deployment whose version it replaced, as an index into the service's deployments.
@@ -76,9 +98,40 @@ pub struct Duplicate {
     pub tier: Tier,
     pub first_at: Option<Time>,
     pub finished_at: Option<Time>,
+    pub version: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub evidence: Option<Evidence>,
 }
 
+/// Reasons of a kind that others ask about.
+pub const SAID: &str = "said by a person";
+pub const GIVEN: &str = "given by the source";
+pub const ROLLED_FORWARD: &str = "version rolled forward again";
+
 impl Classified {
+    /// A row whose kind is not derived yet.
+    pub(super) fn unclassified(row: Deployment, source: Source, service: &str, tier: Tier, took_effect: bool, tip: Tip) -> Self {
+        Classified {
+            row,
+            source,
+            service: service.to_owned(),
+            tier,
+            took_effect,
+            kind: None,
+            kind_reason: "",
+            said_kind: None,
+            tip,
+            link: Link::default(),
+            source_sha: None,
+            published_at: None,
+            configured_at: None,
+            brought: Vec::new(),
+            previous: None,
+            reverts: Vec::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
     pub fn finished_at(&self) -> Option<Time> {
         self.row.finished_at
     }
@@ -117,61 +170,24 @@ impl Classified {
     }
 }
 
-/// A commit's own id where the row names none: its artifact's, or the only commit that the version's tag abbreviates.
-fn link(row: &mut Deployment, service: &str, sources: &Sources, catalogue: &Catalogue) -> Tip {
-    let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
-    let service_repo = catalogue.get(service).and_then(|entry| entry.repo.clone());
-    if row.sha.is_none()
-        && artifact.is_none_or(|artifact| artifact.source_sha.is_none())
-        && let Some((repo, sha)) = row.version.as_deref().and_then(|version| commit_of_tag(version, service_repo.as_deref(), sources))
-    {
-        row.repo.get_or_insert(repo);
-        row.sha = Some(sha);
-    }
-    let Some(sha) = row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())) else {
-        return Tip::NoSourceLink;
-    };
-    let repo = row.repo.clone().or_else(|| artifact.and_then(|artifact| artifact.repo.clone())).or(service_repo).or_else(|| {
+/// Where the commits of a deployment are, how that was found, and the one that it was built from.
+fn link(row: &mut Deployment, service: &str, sources: &Sources, catalogue: &Catalogue) -> (Tip, Link, Option<String>) {
+    let service_repo = catalogue.get(service).and_then(|entry| entry.repo.as_deref());
+    let (link, found) = lineage::trace(row, service, service_repo, sources);
+    let Some((repo, sha)) = found else { return (Tip::NoSourceLink, link, None) };
+    let repo = repo.or_else(|| {
         let mut having = sources.repos.values().filter(|repo| repo.has_commit(&sha));
         having.next().filter(|_| having.next().is_none()).map(|repo| repo.name.clone())
     });
-    let Some(repo) = repo.and_then(|name| sources.repos.get(&name)) else { return Tip::NoGraph(None) };
-    match (repo.find(&sha), &row.commit_shas) {
+    let Some(repo) = repo.and_then(|name| sources.repos.get(&name)) else { return (Tip::NoGraph(None), link, Some(sha)) };
+    let tip = match (repo.find(&sha), &row.commit_shas) {
         (Some(node), _) if repo.is_told(node) => Tip::Commit(repo.clone(), node),
         (node, Some(listed)) if !listed.is_empty() => {
             Tip::Listed(repo.clone(), listed.iter().filter_map(|sha| repo.find(sha)).collect(), node)
         }
         (node, _) => Tip::NoGraph(node.map(|node| (repo.clone(), node))),
-    }
-}
-
-/// The commit whose id a tag abbreviates with 7 hex digits or more (`1.4.0-3fa9c21`, `3fa9c21b7d02`): one of the service's own
-/// repository, else of any.
-fn commit_of_tag(tag: &str, service_repo: Option<&str>, sources: &Sources) -> Option<(String, String)> {
-    let parts = tag.split(|c: char| !c.is_ascii_alphanumeric());
-    let prefixes = parts.map(|part| part.strip_prefix('g').filter(|hex| is_hex(hex)).unwrap_or(part)).filter(|part| is_hex(part));
-    for prefix in prefixes {
-        let prefix = prefix.to_ascii_lowercase();
-        if let Some(repo) = service_repo.and_then(|name| sources.repos.get(name)) {
-            match repo.resolve_prefix(&prefix) {
-                PrefixMatch::One(sha) => return Some((repo.name.clone(), sha.to_owned())),
-                PrefixMatch::Several => return None,
-                PrefixMatch::None => {}
-            }
-        }
-        let mut found = None;
-        for repo in sources.repos.values() {
-            match (repo.resolve_prefix(&prefix), &found) {
-                (PrefixMatch::None, _) => {}
-                (PrefixMatch::One(sha), None) => found = Some((repo.name.clone(), sha.to_owned())),
-                _ => return None,
-            }
-        }
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
+    };
+    (tip, link, Some(sha))
 }
 
 /// The commit of the configuration that a deployment brought to the cluster; where the repository is not named, the only one that has it.
@@ -189,12 +205,8 @@ fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
     all.next().is_none().then_some(first)
 }
 
-fn is_hex(text: &str) -> bool {
-    (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 /// Environments that differ only as `prod` and `production` do are one where evidence is put together.
-fn environment_key(name: &str) -> String {
+pub fn environment_key(name: &str) -> String {
     let lower = name.to_lowercase();
     let short = |part: &str| match part {
         "production" => "prod".to_owned(),
@@ -230,31 +242,18 @@ pub fn classify(
     let mut all: Vec<Classified> = rows
         .into_iter()
         .map(|(source, mut row)| {
-            let tip = link(&mut row, service, sources, catalogue);
+            let (tip, link, source_sha) = link(&mut row, service, sources, catalogue);
             // Ended is what has an end and an outcome; a finish without one is still on its way.
             if !row.outcome.is_some_and(Outcome::is_ended) {
                 row.finished_at = None;
             }
             let took_effect = row.finished_at.is_some() && (row.outcome == Some(Outcome::Success) || row.took_effect == Some(true));
             let artifact = row.digest.as_ref().and_then(|digest| sources.artifacts.get(digest));
-            Classified {
-                source_sha: row.sha.clone().or_else(|| artifact.and_then(|artifact| artifact.source_sha.clone())),
-                published_at: artifact.and_then(|artifact| artifact.published_at),
-                configured_at: config_commit(&row, &sources.repos).and_then(|(repo, node)| repo.landed_at(node)),
-                tier: tier(&row.environment),
-                said_kind: said_kind(&source, &row.deployment_id),
-                service: service.to_owned(),
-                source,
-                took_effect,
-                kind: None,
-                kind_reason: "",
-                tip,
-                brought: Vec::new(),
-                previous: None,
-                reverts: Vec::new(),
-                duplicates: Vec::new(),
-                row,
-            }
+            let published_at = artifact.and_then(|artifact| artifact.published_at);
+            let configured_at = config_commit(&row, &sources.repos).and_then(|(repo, node)| repo.landed_at(node));
+            let (tier, said_kind) = (tier(&row.environment), said_kind(&source, &row.deployment_id));
+            let plain = Classified::unclassified(row, source, service, tier, took_effect, tip);
+            Classified { said_kind, link, source_sha, published_at, configured_at, ..plain }
         })
         .collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -307,13 +306,19 @@ fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classi
             told.said_kind = told.said_kind.or_else(|| group.iter().find_map(|other| other.said_kind));
             told.duplicates = group
                 .into_iter()
-                .map(|other| Duplicate {
-                    first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
-                    finished_at: other.row.finished_at,
-                    deployment_id: other.row.deployment_id,
-                    environment: other.row.environment,
-                    source: other.source,
-                    tier: other.tier,
+                .map(|other| {
+                    told.link.depend_as(other.link);
+                    Duplicate {
+                        first_at: [other.row.created_at, other.row.started_at, other.row.finished_at].into_iter().flatten().min(),
+                        finished_at: other.row.finished_at,
+                        version: other.row.version,
+                        outcome: other.row.outcome,
+                        evidence: other.row.evidence,
+                        deployment_id: other.row.deployment_id,
+                        environment: other.row.environment,
+                        source: other.source,
+                        tier: other.tier,
+                    }
                 })
                 .collect();
             told
@@ -400,8 +405,8 @@ fn derive_kinds(all: &mut [Classified], indices: &[usize]) {
     let mut current: Option<usize> = None;
     let mut effective: Vec<usize> = Vec::new();
     for (place, &i) in indices.iter().enumerate() {
-        let told = all[i].said_kind.map(|kind| (kind, "said by a person"));
-        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, "given by the source"))), current) {
+        let told = all[i].said_kind.map(|kind| (kind, SAID));
+        let (kind, reason) = match (told.or(all[i].row.kind.map(|kind| (kind, GIVEN))), current) {
             (Some(told), _) => told,
             (None, None) if place == 0 => (DeploymentKind::Release, "first of its environment"),
             (None, None) => kind_by_commits(&all[i]),
@@ -434,7 +439,7 @@ fn derive_kind(all: &[Classified], i: usize, current: usize, effective: &[usize]
         return if first_effect(&running.row).is_some_and(|replaced| returning < replaced) {
             (DeploymentKind::Rollback, "version ran before the one it replaces")
         } else {
-            (DeploymentKind::Release, "version rolled forward again")
+            (DeploymentKind::Release, ROLLED_FORWARD)
         };
     }
     kind_by_commits(deployment)

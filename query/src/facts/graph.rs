@@ -1,6 +1,7 @@
 //! The commit graph of one repository, and the walk that tells which commits a deployment brings first.
 
 use super::entity;
+use super::tickets::tickets;
 use crate::entities::Entities;
 use flowgauge_lake::model::{Change, Commit, Push, Review, Table, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +30,7 @@ struct NodeData {
 pub struct RepoChange {
     pub change_id: String,
     pub title: Option<String>,
+    pub source_branch: Option<String>,
     pub opened_at: Option<Time>,
     /// When it was ready for review: opened, or no draft any more.
     pub ready_at: Option<Time>,
@@ -41,6 +43,13 @@ pub struct RepoChange {
     pub merge: Option<Node>,
     pub merge_method: Option<String>,
     pub commits: Vec<Node>,
+}
+
+impl RepoChange {
+    /// The tickets that its title and its branch name.
+    pub fn tickets(&self) -> Vec<String> {
+        tickets(self.title.as_deref(), self.source_branch.as_deref(), Some(&self.change_id))
+    }
 }
 
 /// The first review by somebody else who is no bot.
@@ -159,6 +168,7 @@ impl Repo {
         self.changes.push(RepoChange {
             change_id: change.change_id,
             title: change.title,
+            source_branch: change.source_branch,
             opened_at: change.opened_at,
             ready_at: change.ready_at.or(change.opened_at),
             first_review_at,
@@ -235,6 +245,23 @@ impl Repo {
         (0..).zip(&self.nodes).filter(|(_, data)| data.known).map(|(node, _)| node)
     }
 
+    /// Of each commit the first of its parents. Where they are unknown, complete pushes tell which commit came before.
+    pub fn first_parents(&self) -> Vec<Option<Node>> {
+        let mut first: Vec<Option<Node>> = self.nodes.iter().map(|data| data.parents.as_ref()?.first().copied()).collect();
+        for (after, data) in (0..).zip(&self.nodes) {
+            for (before, commits) in &data.pushes {
+                let earlier = std::iter::once(before).chain(commits.iter().filter(|&&commit| commit != after));
+                let later = commits.iter().filter(|&&commit| commit != after).chain(std::iter::once(&after));
+                for (&earlier, &later) in earlier.zip(later) {
+                    if self.nodes[later as usize].parents.is_none() && earlier != later {
+                        first[later as usize].get_or_insert(earlier);
+                    }
+                }
+            }
+        }
+        first
+    }
+
     pub fn message(&self, node: Node) -> Option<&str> {
         self.nodes[node as usize].message.as_deref()
     }
@@ -255,6 +282,14 @@ impl Repo {
     /// Every change of the repository, in the order of their merges.
     pub fn changes(&self) -> &[RepoChange] {
         &self.changes
+    }
+
+    /// The tickets of the change that a commit came with, else those that the commit's own title names.
+    pub fn tickets(&self, node: Node) -> Vec<String> {
+        match self.change_of(node) {
+            Some(change) => change.tickets(),
+            None => tickets(self.message(node).and_then(|message| message.lines().next()), None, None),
+        }
     }
 
     pub fn changes_titled(&self, title: &str) -> impl Iterator<Item = &RepoChange> {

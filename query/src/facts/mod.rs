@@ -4,6 +4,7 @@
 
 pub mod approvals;
 pub mod changes;
+pub mod configuration;
 pub mod deployments;
 pub mod drift;
 pub mod failures;
@@ -11,6 +12,8 @@ pub mod false_results;
 mod gate_rows;
 pub mod gates;
 pub mod graph;
+pub mod ledger;
+pub mod lineage;
 mod picture;
 pub mod pipelines;
 pub mod promotions;
@@ -21,8 +24,10 @@ pub mod runs;
 pub mod scans;
 mod sets;
 pub mod stages;
+pub mod state;
 mod tenant;
 pub mod test_results;
+pub mod tickets;
 pub mod verdicts;
 pub mod waiting;
 
@@ -61,6 +66,7 @@ typed!(
     GitopsObservation,
     Incident,
     Job,
+    Manifest,
     PipelineRun,
     Push,
     Review,

@@ -5,6 +5,7 @@ use super::deployments::Classified;
 use super::failures::{Failure, Link};
 use super::false_results::Excuses;
 use super::gate_rows::{gate_rows, test_rows};
+use super::ledger::entries;
 use super::pipelines::{Red, last_attempts, reds};
 use super::runs::critical_path;
 use super::stages::stages;
@@ -21,6 +22,7 @@ pub fn fact_rows(facts: &Facts, table: FactTable) -> Vec<Vec<Cell>> {
     let services = || facts.services.iter().map(|(name, service)| (name.as_str(), service.as_ref()));
     match table {
         FactTable::Deployments => services().flat_map(|(name, service)| deployment_rows(facts, name, service)).collect(),
+        FactTable::DeploymentLedger => super::ledger::rows(facts),
         FactTable::DeploymentFailures => services().flat_map(|(name, service)| failure_rows(facts, name, service)).collect(),
         FactTable::Changes => services().flat_map(|(name, service)| change_rows(facts, name, service)).collect(),
         FactTable::IncidentLinks => {
@@ -59,6 +61,7 @@ fn recovery(deployments: &[Classified], failures: &[&Failure]) -> (Option<Time>,
 fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<Cell>> {
     let deployments = &of.deployments;
     let fixes = facts.fixes.get(service);
+    let entries = entries(deployments, &facts.definitions);
     let row = |(index, deployment): (usize, &Classified)| {
         let failures: Vec<&Failure> = failures_of(facts, service, index).collect();
         let (recovered_at, remedy) = recovery(deployments, &failures);
@@ -103,9 +106,15 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
             rework_at,
             change_set_id: deployment.row.change_set_id.clone(),
             evidence: deployment.row.evidence,
+            link_rule: deployment.link.rule().to_owned(),
+            link_confidence: deployment.link.confidence().map(str::to_owned),
             duplicates: (!deployment.duplicates.is_empty())
                 .then(|| deployment.duplicates.iter().map(|other| other.deployment_id.clone()).collect()),
             url: deployment.row.url.clone(),
+            class: entries[index].class,
+            class_reason: Some(entries[index].reason.clone()),
+            suspected_duplicate_of: (!entries[index].suspects.is_empty())
+                .then(|| entries[index].suspects.iter().copied().map(id).collect()),
         }
         .into_cells()
     };
@@ -113,7 +122,7 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
 }
 
 /// Why a deployment does not count in deployment frequency, the strongest reason first.
-fn excluded_reason(deployment: &Classified, definitions: &Definitions) -> Option<&'static str> {
+pub(super) fn excluded_reason(deployment: &Classified, definitions: &Definitions) -> Option<&'static str> {
     if deployment.finished_at().is_none() {
         Some("not_finished")
     } else if !deployment.is_success() {
@@ -226,6 +235,7 @@ fn link_rows(facts: &Facts, link: &Link) -> Vec<Vec<Cell>> {
             deployment_source: charged.map(|deployment| deployment.source.as_str().to_owned()),
             deployment_service: spot.map(|spot| spot.service.clone()),
             rule: rule.to_owned(),
+            attributed: charged.is_some(),
             lag_seconds: charged.and_then(Classified::finished_at).map(|finished| link.started_at.seconds_since(finished)),
         }
         .into_cells()

@@ -1,6 +1,7 @@
 //! What people said of deployments and incidents. It wins over every rule, from the moment at which it was said until somebody says
 //! otherwise or takes it back: a verdict that says nothing takes back what was said before (semantics, 1.3 and docs/api.md).
 
+use super::Facts;
 use super::failures::{Failure, Register, Spot};
 use flowgauge_lake::model::{DeploymentKind, Incident, Source, Tier, Time, Verdict};
 use std::collections::{BTreeMap, HashMap};
@@ -99,12 +100,24 @@ impl Verdicts {
     }
 }
 
-fn cause(deployment_id: &str, source: &Source, register: &Register<'_>) -> Cause {
-    let effective = register.find(deployment_id, source).filter(|spot| {
+/// The deployment that may have caused an incident: one that changed production.
+fn effective<'a>(deployment_id: &str, source: &Source, register: &'a Register<'_>) -> Option<&'a Spot> {
+    register.find(deployment_id, source).filter(|spot| {
         let deployment = register.at(spot);
         deployment.tier == Tier::Production && deployment.took_effect
-    });
-    match effective {
+    })
+}
+
+impl Facts {
+    /// Whether a verdict of this source that names this deployment as a cause would charge it.
+    pub fn may_have_caused(&self, deployment_id: &str, source: &Source) -> bool {
+        let deployments = self.deployments();
+        effective(deployment_id, source, &Register::new(&deployments)).is_some()
+    }
+}
+
+fn cause(deployment_id: &str, source: &Source, register: &Register<'_>) -> Cause {
+    match effective(deployment_id, source, register) {
         Some(spot) => Cause { deployment: Some(spot.clone()), rule: "verdict" },
         None => Cause { deployment: None, rule: "verdict: unknown deployment" },
     }

@@ -21,7 +21,8 @@ pub fn waiting(service: &str, of: &ServiceFacts, from: usize, to: usize, facts: 
     let (lower, upper) = (&of.deployments[from], &of.deployments[to]);
     let (start, end) = (lower.finished_at().unwrap_or_default(), upper.finished_at().unwrap_or_default());
     let spot = |index| Spot { service: service.to_owned(), index };
-    let named = facts.approvals.of_deployment(&spot(to)).map(|approved| &approved.approval);
+    let above = spot(to);
+    let named = facts.approvals.of_deployment(&above).map(|approved| &approved.approval);
     let for_place = facts.approvals.of_service(service).map(|approved| &approved.approval).filter(|approval| is_for(approval, &upper.row));
     let (gate, approval): (Vec<&Approval>, Vec<&Approval>) =
         named.chain(for_place).partition(|approval| approval.kind == ApprovalKind::Release);

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatil
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const REPLICATES: usize = 2000;
+pub(crate) const REPLICATES: usize = 2000;
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ClusterBootstrap {
@@ -93,57 +93,79 @@ impl Accumulator for Clusters {
 }
 
 fn bootstrap(values: &mut [(f64, i64)]) -> Option<(f64, f64)> {
-    // Clusters are numbered by their values, not by the numbers that they came with: these depend on what else was asked.
-    let mut by_cluster: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    values.iter().for_each(|&(value, cluster)| by_cluster.entry(cluster).or_default().push(value));
-    let mut clusters: Vec<Vec<f64>> = by_cluster.into_values().collect();
-    clusters.sort_by(|a, b| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len())));
-    if clusters.len() < 2 {
-        return None;
-    }
-    let mut sorted: Vec<(f64, usize)> = Vec::with_capacity(values.len());
-    for (number, cluster) in clusters.iter().enumerate() {
-        sorted.extend(cluster.iter().map(|&value| (value, number)));
-    }
-    let mut random = SplitMix(seed(&sorted));
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut medians: Vec<f64> = (0..REPLICATES).map(|_| resampled_median(&sorted, &clusters, &mut random)).collect();
-    medians.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let place = share * (REPLICATES - 1) as f64;
-        let (below, above) = (medians[place.floor() as usize], medians[place.ceil() as usize]);
-        below + (above - below) * place.fract()
-    };
-    Some((at(0.025), at(0.975)))
+    let drawing = Drawing::of(values)?;
+    let mut random = SplitMix(drawing.seed);
+    Some(middle((0..REPLICATES).map(|_| drawing.median(&mut random)).collect()))
 }
 
-/// The median of as many clusters as there are, drawn with replacement.
-fn resampled_median(sorted: &[(f64, usize)], clusters: &[Vec<f64>], random: &mut SplitMix) -> f64 {
-    let mut times = vec![0_u32; clusters.len()];
-    let mut total = 0;
-    for _ in clusters {
-        // Of 2^64, by far more than there are clusters: what the remainder favours cannot be measured.
-        let drawn = ((u128::from(random.next()) * clusters.len() as u128) >> 64) as usize;
-        times[drawn] += 1;
-        total += clusters[drawn].len();
-    }
-    let (low, high) = ((total - 1) / 2, total / 2);
-    let (mut passed, mut below) = (0, None);
-    for &(value, cluster) in sorted {
-        passed += times[cluster] as usize;
-        if below.is_none() && passed > low {
-            below = Some(value);
+/// The bounds of the middle 95 % of replicates.
+pub(crate) fn middle(mut replicates: Vec<f64>) -> (f64, f64) {
+    replicates.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = share * (replicates.len() - 1) as f64;
+        let (below, above) = (replicates[place.floor() as usize], replicates[place.ceil() as usize]);
+        below + (above - below) * place.fract()
+    };
+    (at(0.025), at(0.975))
+}
+
+/// Values in clusters, to be drawn from.
+pub(crate) struct Drawing {
+    /// With the cluster of each.
+    sorted: Vec<(f64, usize)>,
+    sizes: Vec<usize>,
+    /// Of the values, cluster by cluster.
+    pub(crate) seed: u64,
+}
+
+impl Drawing {
+    /// Values, each with its cluster; `None` for fewer than two clusters.
+    pub(crate) fn of(values: &mut [(f64, i64)]) -> Option<Drawing> {
+        // Clusters are numbered by their values, not by the numbers that they came with: these depend on what else was asked.
+        let mut by_cluster: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        values.iter().for_each(|&(value, cluster)| by_cluster.entry(cluster).or_default().push(value));
+        let mut clusters: Vec<Vec<f64>> = by_cluster.into_values().collect();
+        clusters.sort_by(|a, b| a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(a.len().cmp(&b.len())));
+        if clusters.len() < 2 {
+            return None;
         }
-        if passed > high {
-            return below.map_or(value, |below| below + (value - below) * 0.5);
+        let mut sorted: Vec<(f64, usize)> = Vec::with_capacity(values.len());
+        for (number, cluster) in clusters.iter().enumerate() {
+            sorted.extend(cluster.iter().map(|&value| (value, number)));
         }
+        let seed = seed(&sorted);
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Some(Drawing { sorted, sizes: clusters.iter().map(Vec::len).collect(), seed })
     }
-    f64::NAN
+
+    /// The median of as many clusters as there are, drawn with replacement.
+    pub(crate) fn median(&self, random: &mut SplitMix) -> f64 {
+        let mut times = vec![0_u32; self.sizes.len()];
+        let mut total = 0;
+        for _ in &self.sizes {
+            // Of 2^64, by far more than there are clusters: what the remainder favours cannot be measured.
+            let drawn = ((u128::from(random.next()) * self.sizes.len() as u128) >> 64) as usize;
+            times[drawn] += 1;
+            total += self.sizes[drawn];
+        }
+        let (low, high) = ((total - 1) / 2, total / 2);
+        let (mut passed, mut below) = (0, None);
+        for &(value, cluster) in &self.sorted {
+            passed += times[cluster] as usize;
+            if below.is_none() && passed > low {
+                below = Some(value);
+            }
+            if passed > high {
+                return below.map_or(value, |below| below + (value - below) * 0.5);
+            }
+        }
+        f64::NAN
+    }
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): millions of draws stand behind a page, and nobody has to be unable to guess them.
-struct SplitMix(u64);
+pub(crate) struct SplitMix(pub(crate) u64);
 
 impl SplitMix {
     fn next(&mut self) -> u64 {

@@ -111,26 +111,39 @@ struct Curve {
     hi: Option<f64>,
 }
 
-impl Curve {
-    fn of(subjects: &mut [(f64, bool)]) -> Curve {
-        // Events before censorings at equal times.
-        subjects.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-        let mut curve = Curve::default();
-        let (mut survival, mut greenwood) = (1.0_f64, 0.0_f64);
-        let mut i = 0;
-        while i < subjects.len() {
-            let time = subjects[i].0;
-            let at_risk = (subjects.len() - i) as f64;
-            let events = subjects[i..].iter().take_while(|subject| subject.0 == time && subject.1).count() as f64;
-            let here = subjects[i..].iter().take_while(|subject| subject.0 == time).count();
-            i += here;
-            if events == 0.0 {
-                continue;
-            }
+/// What is left after an event.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    time: f64,
+    survival: f64,
+    /// Greenwood's sum Σ d ÷ (n (n − d)); the variance is S² times this.
+    greenwood: f64,
+}
+
+/// The survival curve, a step for each time at which something ended. Sorts the subjects.
+fn steps(subjects: &mut [(f64, bool)]) -> Vec<Step> {
+    subjects.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut survival, mut greenwood) = (1.0_f64, 0.0_f64);
+    let mut at_risk = subjects.len() as f64;
+    let mut steps = Vec::new();
+    for here in subjects.chunk_by(|a, b| a.0 == b.0) {
+        // Who is censored at the very time of an event was at risk.
+        let events = here.iter().filter(|(_, ended)| *ended).count() as f64;
+        if events > 0.0 {
             survival *= (at_risk - events) / at_risk;
             greenwood += events / (at_risk * (at_risk - events));
-            let is_half = |survival: f64| survival <= 0.5 + TOLERANCE;
-            if curve.median.is_none() && is_half(survival) {
+            steps.push(Step { time: here[0].0, survival, greenwood });
+        }
+        at_risk -= here.len() as f64;
+    }
+    steps
+}
+
+impl Curve {
+    fn of(subjects: &mut [(f64, bool)]) -> Curve {
+        let mut curve = Curve::default();
+        for Step { time, survival, greenwood } in steps(subjects) {
+            if curve.median.is_none() && survival <= 0.5 + TOLERANCE {
                 curve.median = Some(time);
             }
             // Undefined where nobody is left.
@@ -155,12 +168,28 @@ impl Curve {
 
 #[cfg(test)]
 mod tests {
-    use super::Curve;
+    use super::{Curve, steps};
+    use crate::functions::close;
 
     #[test]
     fn published_vector() {
         let mut subjects = [(1.0, true), (2.0, true), (3.0, false), (4.0, true), (6.0, false), (8.0, true), (10.0, false)];
+        let curve = steps(&mut subjects);
+        assert_eq!(curve.iter().map(|step| step.time).collect::<Vec<_>>(), [1.0, 2.0, 4.0, 8.0]);
+        for (step, survival) in curve.iter().zip([0.857_143, 0.714_286, 0.535_714, 0.267_857]) {
+            close(step.survival, survival);
+        }
+        // 7, 6, 4 and 2 at risk: 1/42 + 1/30 + 1/12 + 1/2.
+        close(curve[3].greenwood, 1.0 / 42.0 + 1.0 / 30.0 + 1.0 / 12.0 + 1.0 / 2.0);
         assert_eq!(Curve::of(&mut subjects).median, Some(8.0));
+    }
+
+    #[test]
+    fn events_come_before_censorings_at_equal_times() {
+        // Three at risk at 1, of whom one ends and one is censored: S = 2/3, then one left.
+        let curve = steps(&mut [(1.0, false), (2.0, true), (1.0, true)]);
+        close(curve[0].survival, 2.0 / 3.0);
+        close(curve[1].survival, 0.0);
     }
 
     #[test]

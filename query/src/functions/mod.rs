@@ -1,6 +1,6 @@
 //! Functions that metrics share, one file each: what would else be the same formula in several `.sql` files.
 
-mod cluster_bootstrap;
+pub(crate) mod cluster_bootstrap;
 mod coverage;
 mod garwood;
 mod has_concluded;
@@ -13,6 +13,8 @@ mod ratio;
 mod rounded;
 mod seconds_between;
 mod wilson;
+
+pub(crate) use wilson::wilson;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
@@ -29,7 +31,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         of_two_numbers("coverage", DataType::Float64, |pairs| reals(pairs.map(|(a, b)| coverage::coverage(a?, b?)))),
         of_two_numbers("ratio", DataType::Float64, |pairs| reals(pairs.map(|(a, b)| ratio::ratio(a?, b?)))),
         of_two_numbers("garwood", interval.clone(), |pairs| interval::array(pairs.map(|(a, b)| garwood::garwood(a?, b?)))),
-        of_two_numbers("wilson", interval, |pairs| interval::array(pairs.map(|(a, b)| wilson::wilson(a?, b?)))),
+        of_two_numbers("wilson", interval, |pairs| interval::array(pairs.map(|(a, b)| wilson(a?, b?)))),
         has_concluded(),
         is_failure(),
         leg_seconds(),

@@ -94,12 +94,19 @@ fn ranks(n: usize) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use statrs::distribution::{Binomial, DiscreteCDF};
+
     #[test]
     fn published_ranks() {
         for (n, expected) in
             [(5, None), (6, Some((1, 6))), (10, Some((2, 9))), (20, Some((6, 15))), (50, Some((18, 33))), (100, Some((40, 61)))]
         {
             assert_eq!(super::ranks(n), expected, "n = {n}");
+        }
+        for (n, coverage) in [(6, 0.968_75), (10, 0.978_516), (20, 0.958_611), (50, 0.967_161), (100, 0.964_8)] {
+            let (low, _) = super::ranks(n).expect("an interval");
+            let below = Binomial::new(0.5, n as u64).expect("a coin").cdf(low as u64 - 1);
+            assert!((1.0 - 2.0 * below - coverage).abs() < 5e-7, "n = {n}: {}", 1.0 - 2.0 * below);
         }
         assert!(super::ranks(20_000).is_some_and(|(low, high)| low + high == 20_001 && low > 9_800));
     }

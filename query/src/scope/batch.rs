@@ -5,7 +5,7 @@ use crate::buckets::{Bucket, Bucketing};
 use crate::definitions::{Definitions, Empty};
 use crate::error::QueryError;
 use crate::facts::stages::STAGES;
-use crate::question::Question;
+use crate::question::{Extent, Question};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use flowgauge_lake::model::Time;
@@ -52,7 +52,7 @@ fn stage_seconds(rows: &[ScopeRow], stage: usize) -> ArrayRef {
 }
 
 /// `buckets`: number, natural bounds, what is counted of them, their length in days, the moment of the question, the moment that a
-/// state is told of, whether intervals are wanted (some cost), and the switches of the definitions that formulas read: the same in
+/// state is told of, whether intervals and samples are wanted (some cost), and the switches of the definitions that formulas read: the same in
 /// each.
 pub fn bucket_batch(
     buckets: &[Bucket],
@@ -84,6 +84,7 @@ pub fn bucket_batch(
         ("state_at", times(&|bucket| question.state_at(bucket))),
         ("days", Arc::new(days)),
         ("with_intervals", flags(&|_| with_intervals)),
+        ("with_sample", flags(&|_| question.extent == Extent::Sample)),
         ("df_stat", switch(definitions.df_stat.as_str())),
         ("lt_legs", switch(definitions.lt_legs.as_str())),
         ("lt_round", switch(definitions.lt_round.as_str())),

@@ -162,9 +162,10 @@ impl<'a> Builder<'a> {
             if unplanned { all[i].finished_at() } else { fixed_since() }
         };
         let since = group.0.iter().filter_map(rework_at).min();
+        let until = Some(at.plus_seconds(self.facts.definitions.maturity));
         let (day, week) = self.day_and_week(at);
-        let row =
-            ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, day, week, ..ScopeRow::default() };
+        let placed = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), ..ScopeRow::default() };
+        let row = ScopeRow { at: Some(at), since, until, day, week, ..placed };
         self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {

@@ -2,8 +2,11 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
+mod compare;
 mod definitions_doc;
 mod explain;
+mod ledger;
+mod lineage;
 mod oracle;
 mod presets;
 mod rules;

@@ -1,5 +1,6 @@
 //! The JSON API: addresses, parameters, forms of answers. Computes nothing; figures come from the engine.
 
+mod compare;
 mod endpoint;
 mod explain;
 mod format;
@@ -22,6 +23,7 @@ use axum::http::{Method, Uri};
 use axum::routing::any;
 use endpoint::Endpoint;
 pub use explain::page as explain_page;
+pub use items::item;
 pub use parameters::Parameters;
 
 /// Every address of the API.
@@ -29,6 +31,7 @@ fn endpoints() -> Vec<Endpoint> {
     let all = [
         metrics::endpoints(),
         scorecard::endpoints(),
+        compare::endpoints(),
         lists::endpoints(),
         items::endpoints(),
         sources::endpoints(),

@@ -78,6 +78,7 @@ pub fn name(metric: &Metric) -> Cow<'static, str> {
         "change_size" => "dora_change_size_lines".into(),
         "environment_lag" => "dora_environment_lag_commits".into(),
         "version_skew" => "dora_version_skew_services".into(),
+        "scan_findings" | "ungated_deployments" => format!("dora_{}", metric.id).into(),
         id => format!("dora_{id}_{suffix}").into(),
     }
 }

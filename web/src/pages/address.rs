@@ -21,6 +21,15 @@ pub fn team(name: &str) -> String {
     format!("/teams/{}", encode(name, b""))
 }
 
+/// The page of one deployment; `source` tells those of one id apart.
+pub fn deployment(id: &str, source: &str) -> String {
+    with_query(&format!("/deployments/{}", encode(id, b"")), [("source", source)])
+}
+
+pub fn incident(id: &str, source: &str) -> String {
+    with_query(&format!("/incidents/{}", encode(id, b"")), [("source", source)])
+}
+
 /// An item of the API: `/api/v1/{list}/{id}`.
 pub fn item(list: &str, id: &str) -> String {
     format!("/api/v1/{list}/{}", encode(id, b""))

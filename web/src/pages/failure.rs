@@ -64,6 +64,8 @@ impl Stop {
                 }
                 let (heading, ways) = match status {
                     StatusCode::NOT_FOUND => ("There is no such page", Vec::new()),
+                    StatusCode::FORBIDDEN => ("This was not done", Vec::new()),
+                    StatusCode::CONFLICT => ("Which one is meant?", choices(&error, visit)),
                     StatusCode::BAD_REQUEST => ("The address is not understood", Vec::new()),
                     status if status.is_server_error() => {
                         ("This page cannot be shown now", vec![(visit.address(), "Try again".to_owned())])
@@ -81,6 +83,17 @@ impl Stop {
             Err(error) => AppError::Internal(error.to_string()).into_response(),
         }
     }
+}
+
+/// The same page for each of several things that have the id.
+fn choices(error: &AppError, visit: &Visit) -> Vec<(String, String)> {
+    let AppError::Ambiguous { parameter, choices, .. } = error else { return Vec::new() };
+    let kept = || url::form_urlencoded::parse(visit.query.as_bytes()).filter(|(name, _)| name != parameter);
+    let address = |choice: &String| {
+        let pairs = kept().map(|(name, value)| (name.into_owned(), value.into_owned())).chain([((*parameter).to_owned(), choice.clone())]);
+        address::with_query(&visit.path, pairs)
+    };
+    choices.iter().map(|choice| (address(choice), format!("{parameter} {choice}"))).collect()
 }
 
 /// The address with everything but one parameter.

@@ -3,7 +3,7 @@
 
 use super::address;
 use chrono_tz::Tz;
-use flowgauge_lake::model::{DeploymentKind, Outcome, Time, nearest};
+use flowgauge_lake::model::{DeploymentClass, DeploymentKind, Outcome, Time, nearest};
 use flowgauge_query::buckets::Bucketing;
 use flowgauge_query::facts::Facts;
 use flowgauge_query::question::{Dimension, Display, Question, time};
@@ -11,9 +11,26 @@ use flowgauge_query::{QueryError, Rules};
 use std::collections::BTreeSet;
 
 /// The parameters in the order in which an address has them.
-const ORDER: &[&str] = &["from", "to", "by", "team", "service", "environment", "kind", "outcome", "bucket", "tz", "offset", "theme"];
+const ORDER: &[&str] = &[
+    "from",
+    "to",
+    "by",
+    "source",
+    "team",
+    "service",
+    "environment",
+    "class",
+    "kind",
+    "outcome",
+    "counted",
+    "attributed",
+    "bucket",
+    "tz",
+    "offset",
+    "theme",
+];
 /// Those that may be given several times: any of the values.
-const LISTS: &[&str] = &["team", "service", "environment", "kind", "outcome"];
+const LISTS: &[&str] = &["team", "service", "environment", "class", "kind", "outcome"];
 /// Buckets of a trend beyond which a page would show nothing but lines.
 const MAX_BUCKETS: f64 = 400.0;
 const DEFAULT_FROM: &str = "now-90d";
@@ -261,6 +278,8 @@ fn check_names(pairs: &[(&'static str, String)], facts: &Facts) -> Result<(), Qu
             "team" => ("team", teams(facts)),
             "service" => ("service", services(facts)),
             "environment" => ("environment", environments(facts)),
+            "class" => ("class", DeploymentClass::ALL.iter().copied().collect()),
+            "counted" | "attributed" => ("word", ["true", "false"].into()),
             "kind" => ("kind", DeploymentKind::ALL.iter().copied().collect()),
             "outcome" => ("outcome", Outcome::ALL.iter().copied().collect()),
             _ => continue,

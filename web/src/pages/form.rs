@@ -79,6 +79,12 @@ impl Select {
         let all = std::iter::once((String::new(), all.to_owned()));
         Select::new(name, label, all.chain(words.iter().map(|word| ((*word).to_owned(), format::words(word)))), filters)
     }
+
+    /// What holds, what does not, or both.
+    pub fn of_flag(name: &'static str, label: &'static str, texts: [&str; 3], filters: &Filters) -> Select {
+        let choices = ["", "true", "false"].into_iter().zip(texts).map(|(value, text)| (value.to_owned(), text.to_owned()));
+        Select::new(name, label, choices, filters)
+    }
 }
 
 impl Form {

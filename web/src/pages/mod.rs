@@ -4,6 +4,7 @@
 mod address;
 mod assets;
 mod chart;
+mod deployment;
 mod deployments;
 mod explain;
 mod failure;
@@ -11,11 +12,15 @@ mod filters;
 mod form;
 mod format;
 mod home;
+mod incident;
+mod incidents;
+mod item;
 mod numbers;
 mod service;
 mod signin;
 mod sources;
 mod team;
+mod verdict;
 mod visit;
 
 use crate::app::App;
@@ -28,6 +33,9 @@ pub fn routes() -> Router<App> {
         .route("/services/{service}", get(service::page))
         .route("/teams/{team}", get(team::page))
         .route("/deployments", get(deployments::page))
+        .route("/deployments/{id}", get(deployment::page).post(deployment::judge))
+        .route("/incidents", get(incidents::page))
+        .route("/incidents/{id}", get(incident::page).post(incident::judge))
         .route("/explain/{id}", get(explain::page))
         .route("/sources", get(sources::page))
         .route("/signin", get(signin::page).post(signin::sign_in))

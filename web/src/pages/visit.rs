@@ -63,7 +63,8 @@ impl Visit {
             title: title.to_owned(),
             nav: vec![
                 link("Overview", to("/", &["from", "to", "tz", "theme"]), path == "/"),
-                link("Deployments", to("/deployments", &["from", "to", "tz", "theme"]), path == "/deployments"),
+                link("Deployments", to("/deployments", &["from", "to", "tz", "theme"]), path.starts_with("/deployments")),
+                link("Incidents", to("/incidents", &["from", "to", "tz", "theme"]), path.starts_with("/incidents")),
                 link("Sources", to("/sources", &["theme"]), path == "/sources"),
             ],
             themes: vec![themed("As the system", None), themed("Light", Some("light")), themed("Dark", Some("dark"))],

@@ -8,40 +8,40 @@ use scraper::{Html, Selector};
 use serde_json::{Value, json};
 
 /// Names as nobody should give them.
-const HOSTILE: [&str; 4] = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a/b?c#d%20'&amp;", "שלום \u{202e}🚀"];
+pub const HOSTILE: [&str; 4] = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a/b?c#d%20'&amp;", "שלום \u{202e}🚀"];
 
-struct Page {
-    status: StatusCode,
-    headers: HeaderMap,
-    text: String,
+pub struct Page {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
 }
 
-async fn open(config: &str) -> Server {
+pub async fn open(config: &str) -> Server {
     Server::with(config, &[("token", "sesame")]).await
 }
 
-async fn send(server: &Server, request: Request<Body>) -> Page {
+pub async fn send(server: &Server, request: Request<Body>) -> Page {
     let reply = server.call(request).await;
     Page { status: reply.status, text: String::from_utf8_lossy(&reply.body).into_owned(), headers: reply.headers }
 }
 
-async fn get(server: &Server, address: &str) -> Page {
+pub async fn get(server: &Server, address: &str) -> Page {
     send(server, Request::get(address).header(header::HOST, "flow.example:8080").body(Body::empty()).expect("a request")).await
 }
 
-async fn show(server: &Server, address: &str) -> Page {
+pub async fn show(server: &Server, address: &str) -> Page {
     let page = get(server, address).await;
     assert_eq!(page.status, StatusCode::OK, "{address}: {}", page.text);
     page
 }
 
-fn days_ago(server: &Server, days: f64) -> String {
+pub fn days_ago(server: &Server, days: f64) -> String {
     Time::from_seconds(server.app.now().micros() / 1_000_000 - (days * 86_400.0) as i64).to_string()
 }
 
 impl Page {
     /// The texts of all elements that a selector picks, blanks put together.
-    fn texts(&self, css: &str) -> Vec<String> {
+    pub fn texts(&self, css: &str) -> Vec<String> {
         let document = Html::parse_document(&self.text);
         let text = |element: scraper::ElementRef<'_>| {
             let nodes: Vec<&str> = element.text().flat_map(str::split_whitespace).collect();
@@ -50,22 +50,22 @@ impl Page {
         document.select(&Selector::parse(css).expect(css)).map(text).collect()
     }
 
-    fn text(&self, css: &str) -> String {
+    pub fn text(&self, css: &str) -> String {
         self.texts(css).into_iter().next().unwrap_or_else(|| panic!("nothing is {css}: {}", self.text))
     }
 
-    fn attributes(&self, css: &str, name: &str) -> Vec<String> {
+    pub fn attributes(&self, css: &str, name: &str) -> Vec<String> {
         let document = Html::parse_document(&self.text);
         document.select(&Selector::parse(css).expect(css)).filter_map(|element| element.attr(name).map(str::to_owned)).collect()
     }
 
-    fn header(&self, name: header::HeaderName) -> &str {
+    pub fn header(&self, name: header::HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
 /// A team with one service: eight releases a week apart, one of which failed, a commit each, and an application that drifted.
-async fn shop(server: &Server) {
+pub async fn shop(server: &Server) {
     let sha = |i: usize| format!("{:040x}", i + 1);
     let repo = "git.example/shop/checkout";
     let mut deployments = vec![json!({
@@ -106,7 +106,7 @@ async fn shop(server: &Server) {
 }
 
 /// What holds for every page: it stands on its own, is navigable, and runs nothing.
-fn check(address: &str, page: &Page) {
+pub fn check(address: &str, page: &Page) {
     let document = Html::parse_document(&page.text);
     let count = |css: &str| document.select(&Selector::parse(css).expect(css)).count();
     assert_eq!(count("html[lang]"), 1, "{address}");
@@ -271,10 +271,12 @@ async fn hostile_names_stay_text() {
     for name in HOSTILE {
         assert!(names.iter().any(|shown| shown == name), "{name} in {names:?}");
     }
-    let mut addresses: Vec<String> = ["/", "/?by=service", "/deployments", "/sources"].map(str::to_owned).to_vec();
+    let mut addresses: Vec<String> = ["/", "/?by=service", "/deployments", "/incidents", "/sources"].map(str::to_owned).to_vec();
     addresses.extend(home.attributes("table.board tbody th a", "href"));
     addresses.extend(show(&server, "/").await.attributes("table.board tbody th a", "href"));
-    assert_eq!(addresses.len(), 4 + 2 * HOSTILE.len());
+    addresses.extend(show(&server, "/deployments").await.attributes("table.list tbody th a", "href"));
+    addresses.extend(show(&server, "/incidents").await.attributes("table.list tbody td:nth-child(2) a", "href"));
+    assert_eq!(addresses.len(), 5 + (2 + 6 + 1) * HOSTILE.len());
     for address in addresses {
         let page = show(&server, &address).await;
         check(&address, &page);

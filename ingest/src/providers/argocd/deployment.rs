@@ -4,10 +4,12 @@
 //! applications (its children are the deployments). An application without images may still be one.
 //!
 //! `sha` stays null: an image's tag is no commit id, at best a part of one. Tag and digest stand in `version` and `digest`, and
-//! are resolved where the commits are known. The configuration's commit is `config_sha`, of its first git source.
+//! are resolved where the commits are known. The configuration's commit is `config_sha`: of the source that value files are taken
+//! from by `$ref`, else of the first git source. `config_paths` are the files and folders of it that the application is made of.
 
 use super::identity::Identity;
 use super::image::{self, Artifact};
+use super::overrides;
 use super::payload::{self, Application, Notification, OperationState, Resource, SyncedResource};
 use super::source::{self, Source};
 use crate::provider::Rules;
@@ -29,7 +31,7 @@ pub(super) fn row(notification: &Notification, identity: &Identity, rules: &Rule
     if !outcome.is_ended() && (revisions.is_empty() || !revisions.iter().enumerate().all(is_resolved)) {
         return None;
     }
-    let config = config(&sources, &revisions);
+    let config = source::configuring(&sources);
     let initiated_by = &operation.operation.initiated_by;
     let artifact = artifact(app, operation, identity, &sources, &revisions);
     Some(Deployment {
@@ -38,8 +40,9 @@ pub(super) fn row(notification: &Notification, identity: &Identity, rules: &Rule
         environment: identity.environment.clone(),
         digest: artifact.digest,
         version: artifact.version,
-        config_repo: config.as_ref().and_then(|(source, _)| repo_name(&source.repo_url)),
-        config_sha: config.and_then(|(_, sha)| sha),
+        config_repo: config.and_then(|at| repo_name(&sources[at].repo_url)),
+        config_sha: config.and_then(|at| revisions.get(at)).filter(|sha| source::is_whole_sha(sha)).and_then(|sha| shared::sha(sha)),
+        config_paths: config.map(|at| source::paths(&sources, at)).filter(|paths| !paths.is_empty()),
         started_at: Some(started_at),
         finished_at: operation.finished_at(),
         outcome: Some(outcome),
@@ -70,22 +73,18 @@ fn is_parent(app: &Application) -> bool {
     shown.chain(synced).any(|kind| matches!(kind, Some("Application" | "ApplicationSet")))
 }
 
-/// The first git source and the commit it was synced to.
-fn config<'a>(sources: &'a [Source], revisions: &[String]) -> Option<(&'a Source, Option<String>)> {
-    let (at, source) = sources.iter().enumerate().find(|(_, source)| source.is_git())?;
-    Some((source, revisions.get(at).filter(|revision| source::is_whole_sha(revision)).and_then(|revision| shared::sha(revision))))
-}
-
-/// What the operation brought, if the pods that are shown are its own.
+/// What the operation brought: the images shown, if their pods are its own; else what the application sets itself.
 fn artifact(app: &Application, operation: &OperationState, identity: &Identity, sources: &[Source], revisions: &[String]) -> Artifact {
-    if !shows_its_pods(app, operation, revisions) {
-        return Artifact::default();
-    }
     let images = app.status.summary.as_ref().and_then(|summary| summary.images.as_deref()).unwrap_or_default();
-    match (images, sources, revisions) {
+    let is_shown = shows_its_pods(app, operation, revisions);
+    if is_shown && !images.is_empty() {
+        return image::artifact(images, &identity.service, revisions);
+    }
+    let set: Vec<String> = sources.iter().flat_map(|source| overrides::references(&source.overrides, &identity.service)).collect();
+    match (&set[..], sources, revisions) {
         // A chart that shows no images is known by its own version.
-        ([], [Source { chart: Some(_), .. }], [version]) => Artifact { version: Some(version.clone()), digest: None },
-        _ => image::artifact(images, &identity.service, revisions),
+        ([], [Source { chart: Some(_), .. }], [version]) if is_shown => Artifact { version: Some(version.clone()), digest: None },
+        _ => image::artifact(&set, &identity.service, revisions),
     }
 }
 

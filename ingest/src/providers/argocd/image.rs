@@ -1,5 +1,7 @@
 //! What runs, out of the images of an application's pods: several of them, sidecars among them, and for a while old beside new.
 
+use crate::manifests::Image;
+
 /// What one service runs, as far as its images tell.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Artifact {
@@ -7,30 +9,11 @@ pub(super) struct Artifact {
     pub digest: Option<String>,
 }
 
-struct Image<'a> {
-    name: &'a str,
-    tag: Option<&'a str>,
-    digest: Option<&'a str>,
-}
-
-/// `registry:5000/shop/cart:1.4@sha256:…`: a colon before the last slash belongs to the registry.
-fn parse(image: &str) -> Image<'_> {
-    let (rest, digest) = match image.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (image, None),
-    };
-    let path = rest.rfind('/').map_or(0, |slash| slash + 1);
-    match rest[path..].rfind(':') {
-        Some(colon) => Image { name: &rest[..path + colon], tag: Some(&rest[path + colon + 1..]), digest },
-        None => Image { name: rest, tag: None, digest },
-    }
-}
-
 /// The version and digest of the service's own image: the one named like the service, else the only one whose name holds the
 /// service's, else the only one there is. Two versions of it at once (pods of before, a job of last week) tell nothing, unless one
 /// of them is the version of the chart that was synced.
 pub(super) fn artifact(images: &[String], service: &str, revisions: &[String]) -> Artifact {
-    let images: Vec<Image> = images.iter().map(|image| parse(image)).collect();
+    let images: Vec<Image> = images.iter().map(|image| Image::parse(image)).collect();
     let mut names: Vec<&str> = images.iter().map(|image| image.name).collect();
     names.sort_unstable();
     names.dedup();

@@ -15,6 +15,7 @@ mod deployment;
 mod identity;
 mod image;
 mod observation;
+mod overrides;
 mod payload;
 mod source;
 mod webhook;

@@ -89,6 +89,7 @@ pub struct Tenant {
 impl Tenant {
     pub fn new(config: Arc<CatalogueConfig>, definitions: Arc<Definitions>) -> Self {
         let facts = Facts { definitions: definitions.clone(), ..Facts::default() };
+        let sources = Sources { configured: config.configuration_repos(), ..Sources::default() };
         Tenant {
             entities: Entities::default(),
             config,
@@ -104,7 +105,7 @@ impl Tenant {
             checked_runs: HashSet::new(),
             scanned_runs: HashSet::new(),
             verdicts: BTreeMap::new(),
-            sources: Sources::default(),
+            sources,
             dirty: Dirty { catalogue: true, ..Dirty::default() },
             facts,
             refreshed_version: None,
@@ -172,7 +173,7 @@ impl Tenant {
         let touched = |name: &str| before.iter().chain([after]).filter_map(|cells| text(cells, name)).collect::<BTreeSet<_>>();
         match table {
             Table::Service => self.dirty.catalogue = true,
-            Table::Commit | Table::Push | Table::Change | Table::Review => self.dirty.repos.extend(touched("repo")),
+            Table::Commit | Table::Push | Table::Change | Table::Review | Table::Manifest => self.dirty.repos.extend(touched("repo")),
             Table::Artifact => self.dirty.artifacts = true,
             Table::Deployment => {
                 for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(after, Change::Come)]) {

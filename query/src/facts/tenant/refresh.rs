@@ -2,6 +2,7 @@
 
 use super::Tenant;
 use crate::catalogue::Catalogue;
+use crate::facts::configuration::Configuration;
 use crate::facts::deployments::{Classified, Tip, classify};
 use crate::facts::failures::{self, Degraded, Failure, Register};
 use crate::facts::graph::Repo;
@@ -21,14 +22,16 @@ impl Tenant {
         }
         for repo in &dirty.repos {
             let built = self.beside.as_ref().and_then(|facts| facts.repos.get(repo).cloned());
-            self.sources.repos.insert(repo.clone(), built.unwrap_or_else(|| Arc::new(Repo::build(repo, &self.entities))));
+            let built = built.unwrap_or_else(|| Arc::new(Repo::build(repo, &self.entities)));
+            self.sources.configurations.insert(repo.clone(), Arc::new(Configuration::build(&built, &self.entities)));
+            self.sources.repos.insert(repo.clone(), built);
         }
         if !dirty.repos.is_empty() {
             self.facts.repos = Arc::new(self.sources.repos.clone());
         }
         if dirty.artifacts {
             let artifacts = self.entities.table(Table::Artifact).map(|(_, stored)| entity::<Artifact>(stored.cells()));
-            self.sources.artifacts = artifacts.map(|artifact| (artifact.digest.clone(), artifact)).collect();
+            self.sources.take_artifacts(artifacts);
         }
         let names: BTreeSet<String> = if dirty.catalogue || dirty.artifacts {
             self.by_service.keys().cloned().collect()
@@ -83,23 +86,23 @@ impl Tenant {
         }
     }
 
-    /// Whether deployments gathered under this name have to do with one of these repositories, or look for a commit anywhere.
+    /// Whether deployments gathered under this name have to do with one of these repositories: their commit is there, or was looked
+    /// for there.
     fn depends_on(&self, name: &str, repos: &BTreeSet<String>) -> bool {
         if repos.is_empty() {
             return false;
         }
         let services = self.produced.get(name).into_iter().flatten().filter_map(|service| self.facts.services.get(service));
-        let deployments = services.flat_map(|service| service.deployments.iter());
         let configured_there = |deployment: &Classified| match &deployment.row.config_repo {
             Some(repo) => repos.contains(repo),
             None => deployment.row.config_sha.is_some(),
         };
-        deployments.into_iter().any(|deployment| {
-            configured_there(deployment)
-                || match &deployment.tip {
-                    Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
-                    Tip::NoGraph(None) | Tip::NoSourceLink => true,
-                }
+        let is_asked = |deployment: &Classified| configured_there(deployment) || deployment.link.depends_on(repos, &self.sources);
+        services.flat_map(|service| service.deployments.iter()).any(|deployment| match &deployment.tip {
+            _ if is_asked(deployment) => true,
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) | Tip::NoGraph(Some((repo, _))) => repos.contains(&repo.name),
+            Tip::NoGraph(None) => true,
+            Tip::NoSourceLink => false,
         })
     }
 

@@ -1,6 +1,6 @@
 //! One GitOps application.
 
-use super::{View, entities, item, raw_events};
+use super::{View, entities, members, raw_events};
 use crate::error::AppError;
 use flowgauge_lake::model::Table;
 use flowgauge_lake::model::facts::FactTable;
@@ -19,7 +19,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         view.facts(FactTable::Deployments, &[("service", service), ("environment", environment)])
     })?;
     let of_app = |table| view.facts(table, &[("app", id), ("source", &source)]);
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::GitopsObservation, &found.last().into_iter().collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "service": app.and_then(|app| app.service.clone()),
         "environment": app.and_then(|app| app.environment.clone()),

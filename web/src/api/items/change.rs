@@ -1,10 +1,11 @@
 //! One merge or pull request.
 
-use super::{View, entities, item, raw_events, text_in, text_of};
+use super::{View, entities, members, raw_events, text_in, text_of};
 use crate::error::AppError;
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Cell, Table};
 use flowgauge_query::Found;
+use flowgauge_query::facts::tickets::tickets;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -38,12 +39,15 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         deployments.extend(view.facts(FactTable::Deployments, &[("deployment_id", deployment), ("source", source)])?);
     }
     let reviews = of_change(Table::Review);
-    Ok(item! {
+    let named = |column: &str| found.first().and_then(|found| text_of(Table::Change.spec(), &found.row, column));
+    let (title, branch) = (named("title"), named("source_branch"));
+    Ok(members! {
         "data": entities(Table::Change, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "commits": entities(Table::Commit, &commits.iter().collect::<Vec<_>>())?,
         "reviews": entities(Table::Review, &reviews.iter().collect::<Vec<_>>())?,
         "facts": brought,
         "deployments": deployments,
+        "tickets": tickets(title, branch, Some(number)),
         "raw_events": raw_events(found.iter().chain(&reviews)),
     })
 }

@@ -1,6 +1,6 @@
 //! One incident.
 
-use super::{View, entities, item, raw_events, text_in, text_of};
+use super::{View, entities, members, raw_events, text_in, text_of};
 use crate::error::AppError;
 use flowgauge_lake::model::Table;
 use flowgauge_lake::model::facts::FactTable;
@@ -21,7 +21,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
     }
     let fix = found.first().and_then(|found| text_of(Table::Incident.spec(), &found.row, "fixed_by_deployment"));
     let fixed_by = fix.map_or(Ok(Vec::new()), |fix| view.facts(FactTable::Deployments, &[("deployment_id", fix)]))?;
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::Incident, &found.iter().take(1).collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "verdicts": view.verdicts("incident_id", id)?,
         "links": links,

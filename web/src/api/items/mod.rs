@@ -121,6 +121,12 @@ fn endpoint(kind: &'static Kind) -> Endpoint {
     Endpoint::get(format!("/api/v1/{}/{}", kind.list, kind.pattern), routing::get(handler), operation)
 }
 
+/// One thing as the API shows it, for the page about it.
+pub fn item(app: &App, list: &str, id: &str, given: Parameters) -> Result<Map<String, Value>, AppError> {
+    let kind = KINDS.iter().find(|kind| kind.list == list).ok_or_else(|| AppError::NotFound(format!("there are no {list}")))?;
+    (kind.show)(&View { app, given }, id)
+}
+
 /// What an item is put together from.
 struct View<'a> {
     app: &'a App,
@@ -207,9 +213,9 @@ fn text_in<'a>(value: &'a Value, column: &str) -> Option<&'a str> {
     value.get(column)?.as_str()
 }
 
-macro_rules! item {
+macro_rules! members {
     ($($name:literal: $value:expr),+ $(,)?) => {
         Map::from_iter([$(($name.to_owned(), Value::from($value))),+])
     };
 }
-use item;
+use members;

@@ -1,6 +1,6 @@
 //! One pipeline run, and one job of it. Both may have several attempts; the last is what counts.
 
-use super::{View, entities, item, raw_events, text_of};
+use super::{View, entities, members, raw_events, text_of};
 use crate::error::AppError;
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Cell, Row, Table};
@@ -39,7 +39,7 @@ pub fn show(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppError> {
         }
         None => Vec::new(),
     };
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::PipelineRun, &last.into_iter().collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "attempts": entities(Table::PipelineRun, &attempts.iter().collect::<Vec<_>>())?,
         "facts": view.facts(FactTable::Pipelines, &[("run_id", id), ("source", &source), ("pipeline", &pipeline)])?,
@@ -69,7 +69,7 @@ pub fn show_job(view: &View<'_>, id: &str) -> Result<Map<String, Value>, AppErro
     let of_source = rows.iter().filter(|row| named(row, "source") == source);
     let run = view.choose("job", id, "run_id", of_source.map(|row| named(row, "run_id")).collect())?;
     let attempts = attempts(Table::Job, view.find(Table::Job, &run), &source, "job_id", id);
-    Ok(item! {
+    Ok(members! {
         "data": entities(Table::Job, &attempts.last().into_iter().collect::<Vec<_>>())?.pop().unwrap_or_default(),
         "attempts": entities(Table::Job, &attempts.iter().collect::<Vec<_>>())?,
         "runs": view.facts(FactTable::Pipelines, &[("run_id", &run), ("source", &source)])?,

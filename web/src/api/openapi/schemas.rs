@@ -5,6 +5,7 @@ use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Column, ColumnType, Need, Table, TableSpec};
 use flowgauge_query::answer::Status;
 use flowgauge_query::buckets::Bucketing;
+use flowgauge_query::compare;
 use flowgauge_query::metric;
 use serde_json::Value;
 use utoipa::openapi::schema::{
@@ -148,6 +149,10 @@ fn shapes() -> Vec<(&'static str, Shape)> {
         ("ExplainedRow", explained_row().into()),
         ("Points", object([("points", list(named("Point")))]).into()),
         ("Scorecard", scorecard().into()),
+        ("Comparison", comparison().into()),
+        ("Figure", figure().into()),
+        ("Effect", effect().into()),
+        ("Mix", mix().into()),
         ("Item", item().into()),
         ("RawLink", object([("event_id", text()), ("href", text())]).into()),
         ("RawEvent", raw_event().into()),
@@ -258,6 +263,55 @@ fn scorecard() -> ObjectBuilder {
         ("window", named("Window")),
         ("computed_at", moment()),
         ("data_as_of", moment_or_null()),
+    ])
+}
+
+fn comparison() -> ObjectBuilder {
+    let span = || Shape::from(object([("from", moment()), ("to", moment())]));
+    object([
+        ("preset", text()),
+        ("definition", text()),
+        ("before", span()),
+        ("after", span()),
+        ("as_of", moment()),
+        ("filters", map(list(text()))),
+        ("data", list(named("Figure"))),
+        ("computed_at", moment()),
+        ("data_as_of", moment_or_null()),
+    ])
+}
+
+fn figure() -> ObjectBuilder {
+    object([
+        ("metric", choice(compare::FIGURES.iter().copied())),
+        ("title", text()),
+        ("unit", choice(["s", "1", "1/d", "count"])),
+        ("better", choice(["up", "down"])),
+        ("before", named("Point")),
+        ("after", named("Point")),
+        ("effect", or_null("Effect")),
+        ("method", text_or_null()),
+        ("p_value", number_or_null()),
+        ("p_adjusted", number_or_null()),
+        ("clustered", flag()),
+        ("verdict", choice(compare::Verdict::ALL.iter().copied())),
+        ("mix", or_null("Mix")),
+    ])
+}
+
+fn effect() -> ObjectBuilder {
+    object([("kind", choice(compare::Effect::KINDS.iter().copied())), ("value", number_or_null()), ("ci", or_null("Interval"))])
+}
+
+fn mix() -> ObjectBuilder {
+    object([
+        ("services", integer()),
+        ("left_out", integer()),
+        ("before", number()),
+        ("after", number()),
+        ("change", number_or_null()),
+        ("raw_change", number_or_null()),
+        ("reversed", flag()),
     ])
 }
 

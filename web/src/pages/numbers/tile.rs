@@ -119,6 +119,8 @@ fn details(metric: &Metric, point: &Point) -> Vec<(&'static str, String)> {
         };
         details.extend(text.map(|text| ("95 % interval", text)));
     }
+    let pending = point.detail.get("pending").and_then(serde_json::Value::as_f64).filter(|pending| *pending > 0.0);
+    details.extend(pending.map(|pending| ("Too young to tell", format::grouped(pending as i64))));
     details.extend(point.coverage.filter(|coverage| *coverage < 1.0).map(|coverage| ("Coverage", format::ratio(coverage))));
     details
 }
@@ -169,6 +171,7 @@ mod tests {
             excluded: BTreeMap::new(),
             coverage: None,
             detail: serde_json::Map::new(),
+            sample: Vec::new(),
             explain: None,
         }
     }
