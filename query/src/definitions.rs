@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn slips_and_contradictions_are_refused() {
         for (written, words) in [
-            (json!({"preset": "devlake"}), &["`devlake`", "did you mean `devlake_20"][..]),
+            (json!({"preset": "devlake_2022"}), &["`devlake_2022`", "did you mean `devlake_202"][..]),
             (json!({"quantille": "linear"}), &["`quantille`", "`quantile`"]),
             (json!({"quantile": "lower"}), &["`lower`", "`lower_percent_rank`", "in quantile"]),
             (json!({"attribution_max_lag": "1w"}), &["in attribution_max_lag"]),

@@ -131,8 +131,8 @@ fn a_change_of_definitions_is_told_before_it_is_made() {
     for words in ["attribution_max_lag", "change_fail_rate, 2 rows moved", "unattributed", "deployments 2"] {
         assert!(output.status.success() && said.contains(words), "`{words}` is not in\n{said}");
     }
-    std::fs::write(&new, "[definitions]\npreset = \"devlake\"\n").expect("a file");
-    assert!(fails(2, &both).contains("did you mean `devlake_20"));
+    std::fs::write(&new, "[definitions]\npreset = \"devlake_2022\"\n").expect("a file");
+    assert!(fails(2, &both).contains("did you mean `devlake_202"));
     let backwards = ["diff", text(&old), text(&old), "--since", "2026-06-08", "--until", "2026-06-01", "--data", text(data.path())];
     assert!(fails(2, &backwards).contains("--since"));
     assert!(fails(2, &["diff", text(&old), text(&old), "--since", "soon", "--data", text(data.path())]).contains("`soon`"));
