@@ -38,6 +38,8 @@ enum Command {
     Compare(commands::compare::Compare),
     /// Tells why a value is what it is: its rows, its statement, the raw events
     Explain(commands::explain::Explain),
+    /// Tells what a change of definitions does to the numbers, and which rows moved
+    Diff(commands::diff::Diff),
     /// Runs one SQL statement that only reads
     Query(commands::query::Query),
     /// Reads the configuration and says what it means
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
             Command::Metric(command) => command.run().await,
             Command::Compare(command) => command.run().await,
             Command::Explain(command) => command.run().await,
+            Command::Diff(command) => command.run().await,
             Command::Query(command) => command.run().await,
             Command::CheckConfig(command) => command.run(),
         }

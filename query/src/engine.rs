@@ -3,13 +3,14 @@
 
 use crate::answer::Answer;
 use crate::catalogue::CatalogueConfig;
-use crate::definitions::Definitions;
+use crate::definitions::{Definitions, presets};
 use crate::entities::Stored;
 use crate::error::QueryError;
-use crate::facts::{Facts, Tenant as TenantFacts, fact_rows};
+use crate::facts::{Facts, Sets, fact_rows};
 use crate::question::{Display, Question};
 use crate::scope::Subject;
 use arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
 use flowgauge_lake::model::arrow::{fact_batch, observation_batch};
 use flowgauge_lake::model::facts::FactTable;
 use flowgauge_lake::model::{Cell, EventId, Row, Source, Table, Tenant, Time};
@@ -37,10 +38,67 @@ struct Cache {
     tables: HashMap<&'static str, RecordBatch>,
 }
 
-struct Slot {
-    state: Mutex<TenantFacts>,
+/// A picture that questions are asked of, and what was answered from it.
+#[derive(Default)]
+struct View {
     facts: RwLock<Facts>,
     cache: Mutex<Cache>,
+}
+
+impl View {
+    fn facts(&self) -> Facts {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).version
+    }
+
+    fn show(&self, facts: Facts) {
+        *self.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+}
+
+/// The view of a preset, and the version of the configured picture that it was derived beside.
+struct Beside {
+    version: u64,
+    view: Arc<View>,
+}
+
+struct Slot {
+    state: Mutex<Sets>,
+    own: Arc<View>,
+    presets: Mutex<BTreeMap<&'static str, Beside>>,
+}
+
+impl Slot {
+    /// Brings the configured picture up to date.
+    fn refresh(&self, state: &mut Sets) {
+        if state.is_dirty() {
+            // The picture changes while the state is still held: pictures never go back.
+            self.own.show(state.refresh());
+        }
+    }
+
+    /// The view of a preset, if nothing has come in since it was derived.
+    fn fresh(&self, preset: &'static str) -> Option<Arc<View>> {
+        let version = self.own.version();
+        locked(&self.presets).get(preset).filter(|beside| beside.version == version).map(|beside| beside.view.clone())
+    }
+
+    /// The view of a preset, derived on first use and brought up to date afterwards.
+    fn under(&self, preset: &'static str, definitions: &Arc<Definitions>) -> Arc<View> {
+        let mut state = locked(&self.state);
+        self.refresh(&mut state);
+        let facts = state.under(preset, definitions);
+        let version = self.own.version();
+        let mut presets = locked(&self.presets);
+        presets.retain(|name, _| state.keeps(name));
+        let beside = presets.entry(preset).or_insert_with(|| Beside { version, view: Arc::default() });
+        beside.version = version;
+        beside.view.show(facts);
+        beside.view.clone()
+    }
 }
 
 /// Answers questions about every tenant.
@@ -76,9 +134,9 @@ impl Engine {
         let rules = self.rules();
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         let slot = slots.entry(tenant.clone()).or_insert_with(|| {
-            let mut state = TenantFacts::new(rules.catalogue, rules.definitions);
-            let facts = state.refresh();
-            Arc::new(Slot { state: Mutex::new(state), facts: RwLock::new(facts), cache: Mutex::default() })
+            let mut state = Sets::new(rules.catalogue, rules.definitions);
+            let own = View { facts: RwLock::new(state.refresh()), cache: Mutex::default() };
+            Arc::new(Slot { state: Mutex::new(state), own: Arc::new(own), presets: Mutex::default() })
         });
         slot.clone()
     }
@@ -89,18 +147,38 @@ impl Engine {
 
     /// The picture as it is now.
     pub fn facts(&self, tenant: &Tenant) -> Facts {
-        self.slot(tenant).facts.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.slot(tenant).own.facts()
+    }
+
+    /// The picture as it is now under a preset; `None`: under the configured definitions.
+    pub async fn facts_under(&self, tenant: &Tenant, preset: Option<&'static str>) -> Result<Facts, QueryError> {
+        Ok(self.view(&self.slot(tenant), preset).await?.facts())
+    }
+
+    /// The picture as it is now under other rules. It is derived for this once.
+    pub fn facts_once(&self, tenant: &Tenant, rules: &Rules) -> Facts {
+        locked(&self.slot(tenant).state).once(rules.catalogue.clone(), rules.definitions.clone())
+    }
+
+    async fn view(&self, slot: &Arc<Slot>, preset: Option<&'static str>) -> Result<Arc<View>, QueryError> {
+        // The configured preset is meant with what the configuration says otherwise.
+        let other = preset.filter(|preset| *preset != self.rules().definitions.preset);
+        let Some((preset, definitions)) = other.and_then(|preset| Some((preset, presets::definitions(preset)?))) else {
+            return Ok(slot.own.clone());
+        };
+        if let Some(view) = slot.fresh(preset) {
+            return Ok(view);
+        }
+        // The first time takes as long as reading everything at a start.
+        let slot = slot.clone();
+        let derived = tokio::task::spawn_blocking(move || slot.under(preset, &definitions)).await;
+        derived.map_err(|error| QueryError::Engine(DataFusionError::External(Box::new(error))))
     }
 
     /// Brings every tenant's picture up to date; does nothing for those that nothing touched.
     pub fn refresh(&self) {
         for slot in self.tenants() {
-            let mut state = locked(&slot.state);
-            if state.is_dirty() {
-                let facts = state.refresh();
-                // The picture changes while the state is still held: pictures never go back.
-                *slot.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
-            }
+            slot.refresh(&mut locked(&slot.state));
         }
         self.refreshed.send_modify(|count| *count += 1);
     }
@@ -109,7 +187,9 @@ impl Engine {
     pub fn reconfigure(&self, rules: Rules) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.clone();
         for slot in self.tenants() {
-            locked(&slot.state).reconfigure(rules.catalogue.clone(), rules.definitions.clone());
+            let mut state = locked(&slot.state);
+            state.reconfigure(rules.catalogue.clone(), rules.definitions.clone());
+            locked(&slot.presets).clear();
         }
         self.refresh();
     }
@@ -136,13 +216,13 @@ impl Engine {
 
     /// Answers a question, from memory where the same was asked of the same picture.
     pub async fn ask(&self, tenant: &Tenant, question: &Question, now: Time) -> Result<Arc<Answer>, QueryError> {
-        let slot = self.slot(tenant);
-        let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(answer) = self.cached(&slot, facts.version, question) {
+        let view = self.view(&self.slot(tenant), question.preset).await?;
+        let facts = view.facts();
+        if let Some(answer) = cached(&view, facts.version, question) {
             return Ok(answer);
         }
         let answer = Arc::new(crate::run(question, &facts, now).await?);
-        let mut cache = locked(&slot.cache);
+        let mut cache = locked(&view.cache);
         if cache.version == facts.version {
             if cache.answers.len() >= CACHED_ANSWERS {
                 cache.answers.clear();
@@ -152,27 +232,19 @@ impl Engine {
         Ok(answer)
     }
 
-    fn cached(&self, slot: &Slot, version: u64, question: &Question) -> Option<Arc<Answer>> {
-        let mut cache = locked(&slot.cache);
-        if cache.version < version {
-            *cache = Cache { version, ..Cache::default() };
-        }
-        if cache.version == version { cache.answers.get(question).cloned() } else { None }
-    }
-
     /// The folded view of an observation table, as of the picture that is shown.
     pub fn entity_batch(&self, tenant: &Tenant, table: Table) -> RecordBatch {
         let slot = self.slot(tenant);
-        kept(&slot, table.name(), |_| {
+        kept(&slot.own, table.name(), |_| {
             let state = locked(&slot.state);
-            let rows: Vec<Row> = state.entities.table(table).map(|(_, stored)| folded_row(tenant, stored)).collect();
+            let rows: Vec<Row> = state.entities().table(table).map(|(_, stored)| folded_row(tenant, stored)).collect();
             observation_batch(table.spec(), &rows)
         })
     }
 
     /// A fact table.
     pub fn fact_batch(&self, tenant: &Tenant, table: FactTable) -> RecordBatch {
-        kept(&self.slot(tenant), table.name(), |facts| {
+        kept(&self.slot(tenant).own, table.name(), |facts| {
             let rows = fact_rows(facts, table);
             let rows: Vec<(&Tenant, &[Cell])> = rows.iter().map(|cells| (tenant, cells.as_slice())).collect();
             fact_batch(table.spec(), &rows)
@@ -184,7 +256,7 @@ impl Engine {
         let Some(first) = subject.key.first() else { return Vec::new() };
         let slot = self.slot(tenant);
         let state = locked(&slot.state);
-        let found = state.entities.with_first(subject.table, first);
+        let found = state.entities().with_first(subject.table, first);
         found.filter(|(_, stored)| is_about(subject, stored.source(), stored.cells())).flat_map(|(_, stored)| stored.raw_events()).collect()
     }
 
@@ -192,7 +264,7 @@ impl Engine {
     pub fn find(&self, tenant: &Tenant, table: Table, first: &str) -> Vec<Found> {
         let slot = self.slot(tenant);
         let state = locked(&slot.state);
-        let found = state.entities.with_first(table, first).map(|(_, stored)| Found {
+        let found = state.entities().with_first(table, first).map(|(_, stored)| Found {
             source: stored.source().clone(),
             row: folded_row(tenant, stored),
             raw_events: stored.raw_events(),
@@ -214,17 +286,26 @@ fn is_about(subject: &Subject, source: &Source, cells: &[Cell]) -> bool {
         && spec.key_columns().map(|column| text(&cells[column])).eq(subject.key.iter().cloned())
 }
 
+/// What was answered from this picture.
+fn cached(view: &View, version: u64, question: &Question) -> Option<Arc<Answer>> {
+    let mut cache = locked(&view.cache);
+    if cache.version < version {
+        *cache = Cache { version, ..Cache::default() };
+    }
+    if cache.version == version { cache.answers.get(question).cloned() } else { None }
+}
+
 /// A table of the present picture: made once, then kept until the picture changes.
-fn kept(slot: &Slot, name: &'static str, make: impl FnOnce(&Facts) -> RecordBatch) -> RecordBatch {
-    let facts = slot.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
+fn kept(view: &View, name: &'static str, make: impl FnOnce(&Facts) -> RecordBatch) -> RecordBatch {
+    let facts = view.facts();
     {
-        let cache = locked(&slot.cache);
+        let cache = locked(&view.cache);
         if let Some(batch) = cache.tables.get(name).filter(|_| cache.version == facts.version) {
             return batch.clone();
         }
     }
     let batch = make(&facts);
-    let mut cache = locked(&slot.cache);
+    let mut cache = locked(&view.cache);
     if cache.version < facts.version {
         *cache = Cache { version: facts.version, ..Cache::default() };
     }

@@ -5,6 +5,7 @@ pub mod buckets;
 pub mod catalogue;
 pub mod compare;
 pub mod definitions;
+pub mod diff;
 mod engine;
 pub mod entities;
 mod error;

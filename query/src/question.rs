@@ -2,6 +2,7 @@
 //! the nearest known one.
 
 use crate::buckets::{Bucket, Bucketing};
+use crate::definitions::presets;
 use crate::error::QueryError;
 use crate::metric::{Family, Metric, metric};
 use chrono::{NaiveDate, Weekday};
@@ -70,6 +71,8 @@ pub struct Question {
     pub bucket: Bucketing,
     pub tz: Tz,
     pub first_day: Weekday,
+    /// By which preset's definitions; `None`: by those of the configuration.
+    pub preset: Option<&'static str>,
     /// In alphabetical order.
     pub by: Vec<Dimension>,
     /// Any of the values; an empty map filters nothing.
@@ -108,6 +111,7 @@ impl Question {
             bucket: Bucketing::None,
             tz: display.tz,
             first_day: display.first_day,
+            preset: None,
             by: Vec::new(),
             filters: BTreeMap::new(),
             tiers: Tiers::Default,
@@ -129,8 +133,7 @@ impl Question {
                 "as_of" => (question.as_of, as_of_given) = (moment()?, true),
                 "bucket" => question.bucket = Bucketing::parse(value).ok_or_else(|| bad("none, day, week or month"))?,
                 "tz" => question.tz = value.parse().map_err(|_| bad("an IANA time zone, as `Europe/Berlin`"))?,
-                "preset" if value == "flowgauge" => {}
-                "preset" => return Err(bad("flowgauge")),
+                "preset" => question.preset = Some(presets::find(value).ok_or_else(|| bad(&presets::expected(value)))?),
                 "tier" if value == "all" => question.tiers = Tiers::All,
                 "tier" => {
                     question.tiers =

@@ -2,6 +2,7 @@
 
 use crate::answer::{Answer, Interval, Measured, Point, SeriesAnswer, Status, Window};
 use crate::buckets::{Bucket, buckets};
+use crate::definitions::Definitions;
 use crate::error::QueryError;
 use crate::explain::PointId;
 use crate::facts::Facts;
@@ -32,14 +33,15 @@ pub async fn run(question: &Question, facts: &Facts, computed_at: Time) -> Resul
 }
 
 async fn series_of(metric: &'static Metric, question: &Question, facts: &Facts) -> Result<(Vec<SeriesAnswer>, Scope), QueryError> {
-    let buckets = buckets_of(question)?;
+    let buckets = buckets_of(question, &facts.definitions)?;
     let scope = scope_of(metric, question, &buckets, facts, false).await?;
     let with_intervals = match question.extent {
         Extent::Full => true,
         Extent::Usual | Extent::Sample => scope.series.len() * buckets.len() <= INTERVAL_POINTS,
         Extent::Values => false,
     };
-    let relations = Relations { scope: scope.batch.clone(), buckets: bucket_batch(&buckets, question, with_intervals)? };
+    let relations =
+        Relations { scope: scope.batch.clone(), buckets: bucket_batch(&buckets, question, with_intervals, &facts.definitions)? };
     let rows = execute(metric, relations).await?;
     let mut series = collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, with_intervals);
     if question.extent != Extent::Values {
@@ -76,8 +78,9 @@ pub(crate) async fn scope_of(
 }
 
 /// The buckets of a question's window.
-pub(crate) fn buckets_of(question: &Question) -> Result<Vec<Bucket>, QueryError> {
-    let cut = buckets(question.from, question.to, question.as_of, question.bucket, question.tz, question.first_day, MAX_BUCKETS);
+pub(crate) fn buckets_of(question: &Question, definitions: &Definitions) -> Result<Vec<Bucket>, QueryError> {
+    let first_day = definitions.first_day(question.first_day);
+    let cut = buckets(question.from, question.to, question.as_of, question.bucket, question.tz, first_day, MAX_BUCKETS);
     cut.ok_or_else(|| QueryError::BadParameter {
         name: "bucket".into(),
         value: question.bucket.as_str().into(),

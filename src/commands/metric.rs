@@ -38,6 +38,7 @@ pub struct Metric {
     /// production (the default for deployments), staging, testing, development, other or all
     #[arg(long)]
     tier: Option<String>,
+    /// By whose definitions: devlake_2023, datadog … [default: those of the configuration]
     #[arg(long)]
     preset: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Table)]

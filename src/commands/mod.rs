@@ -4,6 +4,7 @@ pub mod backfill;
 pub mod check_config;
 pub mod compare;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod import;
 pub mod metric;

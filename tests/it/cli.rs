@@ -102,6 +102,47 @@ fn a_value_is_explained_without_a_server() {
 }
 
 #[test]
+fn a_change_of_definitions_is_told_before_it_is_made() {
+    let (rows, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let row = |id: u32| {
+        format!(
+            "{{\"deployment_id\":\"{id}\",\"service\":\"cart\",\"environment\":\"prod\",\"version\":\"{id}\",\"finished_at\":\"2026-06-0{id}T10:00:00Z\",\"outcome\":\"success\"}}\n"
+        )
+    };
+    std::fs::write(rows.path().join("deployments.ndjson"), row(1) + &row(2)).expect("a file");
+    // Two days after the second deployment: further than a day, nearer than a week.
+    let incident = "{\"incident_id\":\"i\",\"services\":[\"cart\"],\"started_at\":\"2026-06-04T10:00:00Z\"}\n";
+    std::fs::write(rows.path().join("incidents.ndjson"), incident).expect("a file");
+    assert!(flowgauge(&["import", text(rows.path()), "--data", text(data.path())]).status.success());
+    let (old, new) = (rows.path().join("old.toml"), rows.path().join("new.toml"));
+    std::fs::write(&old, "").expect("a file");
+    std::fs::write(&new, "[definitions]\nattribution_max_lag = \"7d\"\n").expect("a file");
+    let both = ["diff", text(&old), text(&new), "--since", "2026-06-01", "--until", "2026-06-08", "--data", text(data.path())];
+    let found = json(&[&both[..], &["--format", "json"]].concat());
+    let metrics = found["metrics"].as_array().expect("metrics");
+    let rate = metrics.iter().find(|metric| metric["metric"] == "change_fail_rate").expect("it is there");
+    assert_eq!(
+        (rate["old"]["value"].as_f64(), rate["new"]["value"].as_f64(), rate["is_changed"].as_bool()),
+        (Some(0.0), Some(0.5), Some(true))
+    );
+    assert_eq!(found["switches"]["attribution_max_lag"], serde_json::json!({"old": 86_400, "new": 604_800}));
+    let output = flowgauge(&both);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for words in ["attribution_max_lag", "change_fail_rate, 2 rows moved", "unattributed", "deployments 2"] {
+        assert!(output.status.success() && said.contains(words), "`{words}` is not in\n{said}");
+    }
+    std::fs::write(&new, "[definitions]\npreset = \"devlake_2022\"\n").expect("a file");
+    assert!(fails(2, &both).contains("did you mean `devlake_202"));
+    let backwards = ["diff", text(&old), text(&old), "--since", "2026-06-08", "--until", "2026-06-01", "--data", text(data.path())];
+    assert!(fails(2, &backwards).contains("--since"));
+    assert!(fails(2, &["diff", text(&old), text(&old), "--since", "soon", "--data", text(data.path())]).contains("`soon`"));
+    // And a preset on the command line.
+    let window = ["--from", "2026-06-01", "--to", "2026-06-08", "--format", "json", "--data", text(data.path())];
+    let answer = json(&[&["metric", "change_fail_rate", "--preset", "devlake_2023"][..], &window].concat());
+    assert_eq!((answer["preset"].as_str(), answer["series"][0]["points"][0]["value"].as_f64()), (Some("devlake_2023"), Some(0.5)));
+}
+
+#[test]
 fn two_windows_are_compared_with_and_without_a_server() {
     let (rows, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     // Twelve in the thirty days from the first of May, twenty-four in the thirty days after.

@@ -5,7 +5,7 @@ use flowgauge_ingest::{People, Rules as MappingRules, Secrets, providers};
 use flowgauge_lake::model::{Tier, nearest, repo_name};
 use flowgauge_query::Rules;
 use flowgauge_query::catalogue::{CatalogueConfig, EnvironmentRule, RepositoryConfig, ServiceConfig};
-use flowgauge_query::definitions::Definitions;
+use flowgauge_query::definitions::{self, Definitions};
 use flowgauge_query::question::Display;
 use regex::Regex;
 use serde::Deserialize;
@@ -37,6 +37,7 @@ struct FileConfig {
     service: Vec<ServiceConfig>,
     repository: Vec<RepositoryConfig>,
     environment: Vec<EnvironmentSection>,
+    #[serde(deserialize_with = "definitions::written")]
     definitions: Definitions,
     display: DisplaySection,
     privacy: PrivacySection,
@@ -241,7 +242,7 @@ fn with_nearest(error: &toml::de::Error) -> String {
     };
     let slip = slip.split('`').nth(1).unwrap_or_default();
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    match nearest(slip, known).filter(|_| error.message().starts_with("unknown field")) {
+    match nearest(slip, known).filter(|_| error.message().starts_with("unknown ")) {
         Some(name) => format!("{}\ndid you mean `{name}`?", text.trim_end()),
         None => text,
     }
@@ -361,9 +362,6 @@ fn resolve(file: FileConfig, folder: &Path, overrides: &Overrides) -> Result<Con
             Ok(EnvironmentRule { pattern, tier })
         })
         .collect::<Result<Vec<_>, ConfigError>>()?;
-    if file.definitions.preset != "flowgauge" {
-        return invalid(format!("[definitions] preset = `{}` is not known: expected flowgauge", file.definitions.preset));
-    }
     let tz = file.display.tz.as_deref().unwrap_or("UTC");
     let tz = tz.parse().map_err(|_| ConfigError::Invalid(format!("[display] tz = `{tz}` is no IANA time zone, as `Europe/Berlin`")))?;
     let first_day = match file.display.first_day.as_deref().unwrap_or("monday") {
@@ -428,7 +426,19 @@ mod tests {
         assert!(config("[[repository]]\nrepo = \"h/a\"\nkind = \"code\"").is_err_and(|text| text.contains("`config` or `source`")));
         let twice = "[[repository]]\nrepo = \"h/a\"\nkind = \"config\"\n[[repository]]\nrepo = \"https://h/a.git\"\nkind = \"source\"";
         assert!(config(twice).is_err_and(|text| text.contains("two [[repository]] entries for `h/a`")));
-        assert!(config("[definitions]\nattribution_max_lag = \"1w\"").is_err());
+        let defined = |text: &str| config(&["[definitions]\n", text].concat());
+        assert!(defined("attribution_max_lag = \"1w\"").is_err_and(|text| text.contains("attribution_max_lag")));
+        assert!(defined("atribution = \"none\"").is_err_and(|text| text.contains("did you mean `attribution`?")));
+        assert!(defined("censoring = \"kn\"").is_err_and(|text| text.contains("in censoring") && text.contains("did you mean `km`?")));
+        assert!(defined("preset = \"fourkey\"").is_err_and(|text| text.contains("did you mean `fourkeys`?")));
+    }
+
+    #[test]
+    fn a_preset_is_a_start() {
+        let config = config("[definitions]\npreset = \"devlake_2023\"\ncensoring = \"km\"\nmin_n = 3\n").expect("valid");
+        let (ours, preset) = (config.rules.definitions, definitions::presets::definitions("devlake_2023").expect("a preset"));
+        assert_eq!((ours.preset.as_str(), ours.min_n, ours.df_stat), ("devlake_2023", 3, preset.df_stat));
+        assert_ne!(ours.censoring, preset.censoring);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::answer::Point;
 use crate::buckets::Bucketing;
+use crate::definitions::presets;
 use crate::error::QueryError;
 use crate::metric::metric;
 use crate::question::{Dimension, Extent, Question, Tiers, is_writable};
@@ -38,6 +39,8 @@ struct Written {
     z: String,
     #[serde(default, skip_serializing_if = "is_false")]
     sunday: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preset: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     by: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,6 +77,7 @@ impl PointId {
             b: question.bucket.as_str().to_owned(),
             z: question.tz.name().to_owned(),
             sunday: question.first_day == Weekday::Sun,
+            preset: question.preset.map(str::to_owned),
             by: question.by.iter().map(names).collect(),
             only: question.filters.iter().map(|(dimension, values)| (names(dimension), values.clone())).collect(),
             tier: match question.tiers {
@@ -116,6 +120,10 @@ impl PointId {
             bucket: Bucketing::parse(&written.b)?,
             tz: written.z.parse().ok()?,
             first_day: if written.sunday { Weekday::Sun } else { Weekday::Mon },
+            preset: match &written.preset {
+                Some(name) => Some(presets::find(name)?),
+                None => None,
+            },
             by: written.by.iter().map(dimension).collect::<Option<_>>()?,
             filters: written.only.into_iter().map(|(name, values)| Some((dimension(&name)?, values))).collect::<Option<_>>()?,
             tiers: match written.tier.as_deref() {
@@ -149,7 +157,14 @@ mod tests {
 
     fn id() -> PointId {
         let now = Time::parse("2026-07-01T12:00:00Z").expect("a time");
-        let pairs = [("by", "service,team"), ("environment", "prod \"eu\""), ("bucket", "week"), ("tz", "Asia/Tokyo"), ("ci", "1")];
+        let pairs = [
+            ("by", "service,team"),
+            ("environment", "prod \"eu\""),
+            ("bucket", "week"),
+            ("tz", "Asia/Tokyo"),
+            ("preset", "datadog"),
+            ("ci", "1"),
+        ];
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let question = Question::parse("lead_time", &pairs, now, Display::default()).expect("a question");
         PointId {

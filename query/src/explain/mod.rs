@@ -108,7 +108,7 @@ pub struct Recomputed {
 pub async fn recompute(id: &PointId, facts: &Facts) -> Result<Recomputed, QueryError> {
     let question = &id.question;
     let metric = metric(question.metric)?;
-    let buckets = run::buckets_of(question)?;
+    let buckets = run::buckets_of(question, &facts.definitions)?;
     let gone = || QueryError::BadParameter {
         name: "id".into(),
         value: question.metric.into(),
@@ -117,7 +117,7 @@ pub async fn recompute(id: &PointId, facts: &Facts) -> Result<Recomputed, QueryE
     let place = buckets.iter().position(|bucket| bucket.start == id.start).ok_or_else(gone)?;
     let scope = run::scope_of(metric, question, &buckets, facts, true).await?;
     let number = scope.series.iter().position(|series| series.labels.iter().map(|(_, value)| value).eq(&id.labels)).ok_or_else(gone)?;
-    let (relations, subjects) = only(&scope, number, place, &buckets, question)?;
+    let (relations, subjects) = only(&scope, number, place, &buckets, question, facts)?;
     let rows = execute(metric, relations.clone()).await?;
     let mut answered = run::collect(metric, &scope.series, &buckets, &rows, facts.definitions.min_n, true);
     let series = answered.swap_remove(number);
@@ -133,6 +133,7 @@ fn only(
     place: usize,
     buckets: &[Bucket],
     question: &Question,
+    facts: &Facts,
 ) -> Result<(Relations, Vec<Vec<Subject>>), QueryError> {
     let column = |name| scope.batch.column_by_name(name).expect("scope has its columns").as_primitive::<Int64Type>();
     let (series, bucket) = (column("series"), column("bucket"));
@@ -141,14 +142,14 @@ fn only(
         .collect();
     let subjects = scope.subjects.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(subjects, _)| subjects.clone()).collect();
     let rows = filter_record_batch(&scope.batch, &BooleanArray::from(keep))?;
-    let buckets = bucket_batch(buckets, question, true)?.slice(place, 1);
+    let buckets = bucket_batch(buckets, question, true, &facts.definitions)?.slice(place, 1);
     Ok((Relations { scope: rows, buckets }, subjects))
 }
 
 impl Engine {
     /// A point with everything behind it, as the picture is now.
     pub async fn explain(&self, tenant: &Tenant, id: &PointId, page: Page, now: Time) -> Result<Explanation, QueryError> {
-        let facts = self.facts(tenant);
+        let facts = self.facts_under(tenant, id.question.preset).await?;
         let Recomputed { metric, relations, subjects, labels, point } = recompute(id, &facts).await?;
         let hash = facts.definitions.hash();
         let is_same = point.value.map(f64::to_bits) == id.value.map(f64::to_bits) && hash == id.definition;
@@ -198,7 +199,7 @@ fn left_out(row: &Map<String, Value>, point: &Point) -> Option<String> {
 }
 
 /// Rows as objects; what is null is not said.
-fn objects(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>, QueryError> {
+pub(crate) fn objects(batch: &RecordBatch) -> Result<Vec<Map<String, Value>>, QueryError> {
     let mut bytes = Vec::new();
     let mut writer = ArrayWriter::new(&mut bytes);
     writer.write(batch)?;

@@ -2,8 +2,10 @@
 
 use super::deployments::{Classified, Tip, same_version};
 use super::graph::{Node, Reached, Repo};
+use super::ranges::{charge_changes, ranges};
 use super::stages::Landing;
 use crate::catalogue::glob_matches;
+use crate::definitions::{ChangeSet, Dedupe, Definitions, LtMerges, LtSquash, LtStart, LtUnit};
 use flowgauge_lake::model::{DeploymentKind, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +17,11 @@ pub struct Logical(pub Vec<usize>);
 
 /// Merges rows (indices in finish order) into logical deployments. The groups of a prefix are the prefixes of the groups,
 /// so a question about an earlier moment sees what was seen then.
-pub fn fan_out(all: &[Classified], rows: impl Iterator<Item = usize>, window: i64) -> Vec<Logical> {
+pub fn fan_out(all: &[Classified], rows: impl Iterator<Item = usize>, definitions: &Definitions) -> Vec<Logical> {
+    if definitions.dedupe == Dedupe::DeploymentId {
+        return rows.map(|i| Logical(vec![i])).collect();
+    }
+    let window = definitions.fanout_window;
     let mut groups: Vec<Logical> = Vec::new();
     for i in rows {
         // Groups stand in the order of their first rows: behind one that is too old are only older ones.
@@ -45,24 +51,32 @@ pub struct ChangeRow {
     pub landing: Landing,
 }
 
+impl ChangeRow {
+    /// A deployment whose commits cannot be told.
+    pub(super) fn left_out(logical: usize, reason: &'static str) -> ChangeRow {
+        ChangeRow {
+            logical,
+            repo: None,
+            sha: None,
+            change_id: None,
+            started_at: None,
+            excluded: Some(reason),
+            link_rule: "none",
+            landing: Landing::default(),
+        }
+    }
+}
+
 /// The commits of a stream of logical deployments, each charged to the first that contains it.
-pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String]>) -> Vec<ChangeRow> {
+pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String]>, definitions: &Definitions) -> Vec<ChangeRow> {
+    if definitions.change_set != ChangeSet::Reachability {
+        return ranges(all, stream, paths, definitions);
+    }
     let mut reached: BTreeMap<String, Reached> = BTreeMap::new();
     let mut rows = Vec::new();
     for (logical, group) in stream.iter().enumerate() {
         let deployment = &all[group.0[0]];
-        let mut leave_out = |reason| {
-            rows.push(ChangeRow {
-                logical,
-                repo: None,
-                sha: None,
-                change_id: None,
-                started_at: None,
-                excluded: Some(reason),
-                link_rule: "none",
-                landing: Landing::default(),
-            });
-        };
+        let mut leave_out = |reason| rows.push(ChangeRow::left_out(logical, reason));
         let told = group.0.iter().map(|&i| &all[i].tip).find(|tip| matches!(tip, Tip::Commit(..) | Tip::Listed(..)));
         let tip = told.unwrap_or(&deployment.tip);
         let brings_nothing = group.0.iter().any(|&i| all[i].kind == Some(DeploymentKind::Rollback));
@@ -89,7 +103,7 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
                     if brought.has_gap {
                         leave_out("no_graph");
                     } else {
-                        charge(logical, repo, &brought.commits, here, paths, "graph", &mut rows);
+                        charge(logical, repo, &brought.commits, here, paths, "graph", definitions, &mut rows);
                     }
                 }
                 here.close(repo, *node);
@@ -103,7 +117,7 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
                     if fresh.iter().any(|&node| !repo.has_parents(node)) {
                         leave_out("no_graph");
                     } else {
-                        charge(logical, repo, &fresh, here, paths, "commit_shas", &mut rows);
+                        charge(logical, repo, &fresh, here, paths, "commit_shas", definitions, &mut rows);
                     }
                 }
                 nodes.iter().chain(own).for_each(|&node| here.add_landed(repo, node));
@@ -113,15 +127,28 @@ pub fn change_set(all: &[Classified], stream: &[Logical], paths: Option<&[String
     rows
 }
 
-fn charge(
+#[expect(clippy::too_many_arguments, reason = "what a deployment brought, and by which rules")]
+pub(super) fn charge(
     logical: usize,
     repo: &Arc<Repo>,
     commits: &[Node],
     here: &Reached,
     paths: Option<&[String]>,
     link_rule: &'static str,
+    definitions: &Definitions,
     rows: &mut Vec<ChangeRow>,
 ) {
+    if definitions.lt_unit != LtUnit::Commit {
+        return charge_changes(logical, repo, commits, paths, definitions, rows);
+    }
+    let start = |node: Node, landing: Node| {
+        let change = || repo.change_of(landing);
+        match definitions.lt_start {
+            LtStart::Author => repo.started_at(node),
+            LtStart::PrReady => change().and_then(|change| change.ready_at),
+            LtStart::Merge => change().and_then(|change| change.merged_at),
+        }
+    };
     let mut charged = BTreeSet::new();
     for &landing in commits {
         let row = |node: Node, excluded, link_rule| ChangeRow {
@@ -129,7 +156,7 @@ fn charge(
             repo: Some(repo.name.clone()),
             sha: Some(repo.sha(node).to_owned()),
             change_id: repo.change_of(landing).map(|change| change.change_id.clone()),
-            started_at: repo.started_at(node),
+            started_at: start(node, landing),
             excluded,
             link_rule,
             landing: Landing::of(repo.change_of(landing)),
@@ -144,15 +171,16 @@ fn charge(
                 Some(_) => {}
             }
         }
-        let without_time = |node: Node| repo.started_at(node).is_none().then_some("no_commit_time");
-        if let Some(change) = repo.squashed(landing) {
+        let without_time = |node: Node| start(node, landing).is_none().then_some("no_commit_time");
+        if let Some(change) = repo.squashed(landing).filter(|_| definitions.lt_squash == LtSquash::Expand) {
             for &node in &change.commits {
                 if !here.is_charged(node) && charged.insert(node) {
                     rows.push(row(node, without_time(node), "squash"));
                 }
             }
         } else if !here.is_charged(landing) && charged.insert(landing) {
-            let excluded = if repo.is_merge(landing) { Some("merge_commit") } else { without_time(landing) };
+            let is_left_out = repo.is_merge(landing) && definitions.lt_merges == LtMerges::LeaveOut;
+            let excluded = if is_left_out { Some("merge_commit") } else { without_time(landing) };
             rows.push(row(landing, excluded, link_rule));
         }
     }

@@ -4,7 +4,7 @@ use super::configuration::Configuration;
 use super::graph::{Node, PrefixMatch, Reached, Repo, RepoChange};
 use super::lineage::{self, Link};
 use crate::catalogue::Catalogue;
-use crate::definitions::Definitions;
+use crate::definitions::{CfrDen, Dedupe, Definitions, DfKinds};
 use flowgauge_lake::model::{Artifact, Deployment, DeploymentKind, Evidence, Outcome, Source, Tier, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -145,6 +145,25 @@ impl Classified {
         self.row.outcome == Some(Outcome::Success) && self.row.finished_at.is_some()
     }
 
+    /// A success of a kind that counts.
+    pub fn is_counted(&self, definitions: &Definitions) -> bool {
+        match definitions.df_kinds {
+            DfKinds::Changes => self.is_release(),
+            DfKinds::All => self.is_success(),
+        }
+    }
+
+    /// Can have failed: what failures are measured against.
+    pub fn is_at_risk(&self, definitions: &Definitions) -> bool {
+        let is_kind = definitions.df_kinds == DfKinds::All || self.kind != Some(DeploymentKind::NoOp);
+        let is_there = match definitions.cfr_den {
+            CfrDen::MinusRollbacks => self.took_effect && self.kind != Some(DeploymentKind::Rollback),
+            CfrDen::All => self.took_effect,
+            CfrDen::Success => self.is_success(),
+        };
+        is_kind && is_there
+    }
+
     /// Part of a change stream: a success that is neither no_op nor config_only.
     pub fn is_release(&self) -> bool {
         self.is_success() && !matches!(self.kind, Some(DeploymentKind::NoOp | DeploymentKind::ConfigOnly))
@@ -253,6 +272,9 @@ pub fn classify(
 /// Rows of one environment whose evidence differs and that link to the same commit or artifact within the window are one
 /// deployment, told by the best evidence (semantics, 7.22). What is one with a third is one with each other.
 fn merge_evidence(all: Vec<Classified>, definitions: &Definitions) -> Vec<Classified> {
+    if definitions.dedupe == Dedupe::DeploymentId {
+        return all;
+    }
     let mut group: Vec<usize> = (0..all.len()).collect();
     let told = |i: usize| all[i].row.evidence.zip(all[i].finished_at());
     let linked = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;

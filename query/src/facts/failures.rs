@@ -4,9 +4,10 @@
 use super::deployments::{Classified, Tip};
 use super::test_results::Check;
 use super::verdicts::{Cause, Timeline, Verdicts, stretches};
-use crate::definitions::{AttributionScope, Definitions};
+use crate::catalogue::Catalogue;
+use crate::definitions::{Attribution, AttributionScope, AttributionStrict, CfrDen, CfrNum, Definitions, Duplicates, IncidentTime};
 use flowgauge_lake::model::{DeploymentKind, Incident, Outcome, Source, Tier, Time};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A deployment: its service and its index there.
@@ -41,6 +42,8 @@ pub struct Link {
     /// By the rules.
     pub deployment: Option<Spot>,
     pub rule: &'static str,
+    /// Other deployments with the commit that it names: where pairs of a deployment and an incident are counted.
+    pub joined: Vec<Spot>,
     /// What people said it was caused by.
     pub said: Timeline<Cause>,
     /// From then on it is known to repeat an incident that is counted already.
@@ -111,12 +114,14 @@ impl<'a> Register<'a> {
     }
 
     /// Production deployments of a service that took effect, in order.
-    fn effective(&self, service: &str) -> impl DoubleEndedIterator<Item = Spot> + use<'_, 'a> {
+    fn effective(&self, service: &str, definitions: &Definitions) -> impl DoubleEndedIterator<Item = Spot> + use<'_, 'a> {
         let service = service.to_owned();
         let all = self.deployments.get(&service);
+        let (counts_all, wants_success) = (definitions.counts_tier(Tier::Other), definitions.cfr_den == CfrDen::Success);
         all.into_iter()
             .flat_map(|all| all.iter().enumerate())
-            .filter(|(_, deployment)| deployment.tier == Tier::Production && deployment.took_effect)
+            .filter(move |(_, deployment)| counts_all || deployment.tier == Tier::Production)
+            .filter(move |(_, deployment)| deployment.took_effect && (!wants_success || deployment.is_success()))
             .map(move |(index, _)| Spot { service: service.clone(), index })
     }
 }
@@ -127,6 +132,7 @@ pub fn link_incidents(
     register: &Register<'_>,
     verdicts: &Verdicts,
     tier: &dyn Fn(&str) -> Tier,
+    catalogue: &Catalogue,
     definitions: &Definitions,
 ) -> Vec<Link> {
     let mut by_id: HashMap<&str, Vec<(&Source, &Incident)>> = HashMap::new();
@@ -136,24 +142,35 @@ pub fn link_incidents(
     let repeats_from = |source: &Source, incident: &Incident| {
         let named = by_id.get(incident.duplicate_of.as_deref()?)?;
         let original = named.iter().find(|(other, _)| *other == source).or_else(|| named.first().filter(|_| named.len() == 1))?;
-        Some(original.1.started_at.or(original.1.created_at).unwrap_or(Time::MIN))
+        Some(moment(original.1, definitions).unwrap_or(Time::MIN))
     };
     let mut links: Vec<Link> = incidents
         .iter()
-        .filter(|(_, incident)| incident.environment.as_deref().is_none_or(|name| tier(name) == Tier::Production))
+        .filter(|(_, incident)| incident.environment.as_deref().is_none_or(|name| definitions.counts_tier(tier(name))))
         .filter_map(|(source, incident)| {
-            let started_at = incident.started_at.or(incident.created_at)?;
+            let started_at = moment(incident, definitions)?;
             let mut services = incident.services.clone().unwrap_or_default();
             services.sort();
             services.dedup();
-            let (deployment, rule) = attribute(source, incident, started_at, &services, register, definitions);
-            let repeats_from = repeats_from(source, incident);
+            let (deployment, rule) = attribute(source, incident, started_at, &services, register, catalogue, definitions);
+            let joined = joined(incident, deployment.as_ref(), &services, register, definitions);
+            let repeats_from = repeats_from(source, incident).filter(|_| definitions.duplicates == Duplicates::Once);
             let said = verdicts.cause(source, &incident.incident_id);
-            Some(Link { source: source.clone(), incident: incident.clone(), started_at, services, deployment, rule, said, repeats_from })
+            let (source, incident) = (source.clone(), incident.clone());
+            Some(Link { source, incident, started_at, services, deployment, rule, joined, said, repeats_from })
         })
         .collect();
     links.sort_by(|a, b| (a.started_at, &a.incident.incident_id, &a.source).cmp(&(b.started_at, &b.incident.incident_id, &b.source)));
     links
+}
+
+/// When an incident was, by the definitions.
+fn moment(incident: &Incident, definitions: &Definitions) -> Option<Time> {
+    match definitions.incident_time {
+        IncidentTime::Started => incident.started_at.or(incident.created_at),
+        IncidentTime::Created => incident.created_at.or(incident.started_at),
+        IncidentTime::Detected => incident.detected_at.or(incident.started_at).or(incident.created_at),
+    }
 }
 
 fn attribute(
@@ -162,39 +179,48 @@ fn attribute(
     started_at: Time,
     services: &[String],
     register: &Register<'_>,
+    catalogue: &Catalogue,
     definitions: &Definitions,
 ) -> (Option<Spot>, &'static str) {
-    if let Some(id) = &incident.caused_by_deployment {
+    let reads_cause = matches!(definitions.attribution, Attribution::ExplicitThenLast | Attribution::Explicit);
+    if let Some(id) = incident.caused_by_deployment.as_ref().filter(|_| reads_cause) {
         let spot = register.find(id, source).filter(|spot| {
             let deployment = register.at(spot);
-            deployment.tier == Tier::Production && deployment.took_effect
+            definitions.counts_tier(deployment.tier) && deployment.took_effect
         });
         return match spot {
             Some(spot) => (Some(spot.clone()), "caused_by_deployment"),
             None => (None, "unknown caused_by_deployment"),
         };
     }
-    if let Some(sha) = &incident.caused_by_sha {
-        let all: Vec<String> = register.deployments.keys().cloned().collect();
-        let among = if services.is_empty() { &all } else { services };
-        return match caused_by_commit(sha, among, register) {
+    if let Some(sha) = incident.caused_by_sha.as_ref().filter(|_| reads_cause) {
+        return match caused_by_commit(sha, &among(services, register), register, definitions) {
             Some(spot) => (Some(spot), "caused_by_sha"),
             None => (None, "unknown caused_by_sha"),
         };
     }
-    let all: Vec<String> = register.deployments.keys().cloned().collect();
+    match definitions.attribution {
+        Attribution::None => return (None, "no attribution"),
+        Attribution::Explicit => return (None, "no cause named"),
+        Attribution::ExplicitThenLast | Attribution::LastBefore => {}
+    }
     let among = match (services.is_empty(), definitions.attribution_scope) {
-        (false, _) => services,
-        (true, AttributionScope::Project) => &all,
+        (false, AttributionScope::Team) => services_of_teams(services, register, catalogue),
+        (false, _) => services.to_vec(),
         (true, AttributionScope::Service) => return (None, "no service"),
+        (true, _) => among(services, register),
     };
-    let earliest = started_at.plus_seconds(-definitions.attribution_max_lag);
+    let earliest = definitions.attribution_max_lag.map(|lag| started_at.plus_seconds(-lag));
+    let is_later = |spot: &Spot| match definitions.attribution_strict {
+        AttributionStrict::Le => register.at(spot).finished_at() > Some(started_at),
+        AttributionStrict::Lt => register.at(spot).finished_at() >= Some(started_at),
+    };
     let mut candidates: Vec<Spot> = among
         .iter()
         .flat_map(|service| {
-            let recent = register.effective(service).rev();
-            let after = recent.skip_while(|spot| register.at(spot).finished_at() > Some(started_at));
-            after.take_while(|spot| register.at(spot).finished_at() >= Some(earliest)).collect::<Vec<_>>()
+            let recent = register.effective(service, definitions).rev();
+            let after = recent.skip_while(is_later);
+            after.take_while(|spot| register.at(spot).finished_at() >= earliest).collect::<Vec<_>>()
         })
         .collect();
     if let Some(environment) = &incident.environment {
@@ -209,9 +235,44 @@ fn attribute(
     }
 }
 
+/// These services, or all where none are named.
+fn among(services: &[String], register: &Register<'_>) -> Vec<String> {
+    if services.is_empty() { register.deployments.keys().cloned().collect() } else { services.to_vec() }
+}
+
+/// The services of the same teams.
+fn services_of_teams(services: &[String], register: &Register<'_>, catalogue: &Catalogue) -> Vec<String> {
+    let teams: BTreeSet<Option<&str>> = services.iter().map(|service| catalogue.team(service)).collect();
+    register.deployments.keys().filter(|service| teams.contains(&catalogue.team(service))).cloned().collect()
+}
+
+/// Where pairs are counted, the other deployments that brought the commit that an incident names, or are of it.
+fn joined(
+    incident: &Incident,
+    charged: Option<&Spot>,
+    services: &[String],
+    register: &Register<'_>,
+    definitions: &Definitions,
+) -> Vec<Spot> {
+    let (CfrNum::Joins, Some(sha), None) = (definitions.cfr_num, &incident.caused_by_sha, &incident.caused_by_deployment) else {
+        return Vec::new();
+    };
+    let has_it = |spot: &Spot| {
+        let deployment = register.at(spot);
+        match &deployment.tip {
+            _ if deployment.row.sha.as_ref() == Some(sha) => true,
+            Tip::Commit(repo, _) | Tip::Listed(repo, _, _) => repo.find(sha).is_some_and(|node| deployment.brought.contains(&node)),
+            _ => false,
+        }
+    };
+    let services = among(services, register);
+    let all = services.iter().flat_map(|service| register.effective(service, definitions).collect::<Vec<_>>());
+    all.filter(|spot| Some(spot) != charged && has_it(spot)).collect()
+}
+
 /// The first production deployment of that commit, else the first whose history contains it.
-fn caused_by_commit(sha: &str, services: &[String], register: &Register<'_>) -> Option<Spot> {
-    let mut all: Vec<Spot> = services.iter().flat_map(|service| register.effective(service).collect::<Vec<_>>()).collect();
+fn caused_by_commit(sha: &str, services: &[String], register: &Register<'_>, definitions: &Definitions) -> Option<Spot> {
+    let mut all: Vec<Spot> = services.iter().flat_map(|service| register.effective(service, definitions).collect::<Vec<_>>()).collect();
     all.sort_by(|a, b| register.at(a).order().cmp(&register.at(b).order()));
     let of_it = all.iter().find(|spot| {
         let deployment = register.at(spot);
@@ -336,7 +397,8 @@ pub fn incident_failures(links: &[Link]) -> BTreeMap<String, Vec<Failure>> {
         let said = stretches(&link.said)
             .map(|(from, until, cause)| (from, until, cause.map_or(link.deployment.clone(), |cause| cause.deployment)));
         let said: Vec<_> = said.collect();
-        let charged = std::iter::once(by_rule).chain(said.iter().map(|(from, until, spot)| (*from, *until, spot.as_ref())));
+        let joined = link.joined.iter().map(|spot| (by_rule.0, by_rule.1, Some(spot)));
+        let charged = joined.chain([by_rule]).chain(said.iter().map(|(from, until, spot)| (*from, *until, spot.as_ref())));
         for (from, until, spot) in charged {
             let Some(spot) = spot else { continue };
             let at = link.started_at.max(from);

@@ -31,6 +31,7 @@ pub struct RepoChange {
     pub change_id: String,
     pub title: Option<String>,
     pub source_branch: Option<String>,
+    pub opened_at: Option<Time>,
     /// When it was ready for review: opened, or no draft any more.
     pub ready_at: Option<Time>,
     pub first_review_at: Option<Time>,
@@ -168,6 +169,7 @@ impl Repo {
             change_id: change.change_id,
             title: change.title,
             source_branch: change.source_branch,
+            opened_at: change.opened_at,
             ready_at: change.ready_at.or(change.opened_at),
             first_review_at,
             approved_at,
@@ -266,6 +268,11 @@ impl Repo {
 
     pub fn files(&self, node: Node) -> Option<&[String]> {
         self.nodes[node as usize].files.as_deref()
+    }
+
+    /// The commits of the pushes that end at this one; none where no push is known whole.
+    pub fn pushed(&self, node: Node) -> BTreeSet<Node> {
+        self.nodes[node as usize].pushes.iter().flat_map(|(_, commits)| commits.iter().copied()).collect()
     }
 
     pub fn change_of(&self, node: Node) -> Option<&RepoChange> {

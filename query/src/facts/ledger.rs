@@ -32,8 +32,8 @@ pub fn entries(all: &[Classified], definitions: &Definitions) -> Vec<Entry> {
         .collect();
     let tiers: BTreeSet<Tier> = all.iter().map(|deployment| deployment.tier).collect();
     for tier in tiers {
-        let rows = (0..all.len()).filter(|&i| all[i].tier == tier && all[i].is_release());
-        for group in fan_out(all, rows, definitions.fanout_window).iter().filter(|group| group.0.len() > 1) {
+        let rows = (0..all.len()).filter(|&i| all[i].tier == tier && all[i].is_counted(definitions));
+        for group in fan_out(all, rows, definitions).iter().filter(|group| group.0.len() > 1) {
             let first = group.0[0];
             for &i in &group.0 {
                 entries[i].group = Some(first);
@@ -186,7 +186,7 @@ fn deployment_row(facts: &Facts, service: &str, all: &[Classified], deployment: 
     let row = &deployment.row;
     let id = |i: usize| all[i].row.deployment_id.clone();
     let is_member = entry.class == Some(DeploymentClass::FanOutMember);
-    let excluded_reason = excluded_reason(deployment).or(is_member.then_some(DeploymentClass::FanOutMember.as_str()));
+    let excluded_reason = excluded_reason(deployment, &facts.definitions).or(is_member.then_some(DeploymentClass::FanOutMember.as_str()));
     LedgerEntry {
         deployment_id: row.deployment_id.clone(),
         source: deployment.source.as_str().to_owned(),

@@ -17,10 +17,12 @@ pub mod lineage;
 mod picture;
 pub mod pipelines;
 pub mod promotions;
+mod ranges;
 mod rows;
 pub mod rungs;
 pub mod runs;
 pub mod scans;
+mod sets;
 pub mod stages;
 pub mod state;
 mod tenant;
@@ -31,6 +33,7 @@ pub mod waiting;
 
 pub use picture::{AppFacts, Facts, ServiceFacts, Stream};
 pub use rows::{by_month, fact_rows};
+pub use sets::Sets;
 pub use tenant::Tenant;
 
 use flowgauge_lake::model::Cell;

@@ -28,7 +28,7 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct ServiceFacts {
     pub deployments: Arc<Vec<Classified>>,
-    /// Grain `service`: one stream over all production environments.
+    /// Grain `service`: one stream over all environments that count, by default those of production.
     pub production: Stream,
     /// Grain `environment`: each environment's own stream.
     pub environments: BTreeMap<String, Stream>,
@@ -36,7 +36,7 @@ pub struct ServiceFacts {
     pub ranks: BTreeMap<String, usize>,
     pub(super) tiers: BTreeMap<String, Tier>,
     pub(super) paths: Option<Vec<String>>,
-    pub(super) fanout_window: i64,
+    pub(super) definitions: Arc<Definitions>,
 }
 
 impl ServiceFacts {
@@ -54,14 +54,14 @@ impl ServiceFacts {
     /// `merged`: whether the same version in several of them is one deployment.
     pub fn stream(&self, wanted: &dyn Fn(&Classified) -> bool, merged: bool) -> Stream {
         let all = &self.deployments;
-        let rows = (0..all.len()).filter(|&i| all[i].is_release() && wanted(&all[i]));
-        let mut logical = if merged { fan_out(all, rows, self.fanout_window) } else { rows.map(|i| Logical(vec![i])).collect() };
+        let rows = (0..all.len()).filter(|&i| all[i].is_counted(&self.definitions) && wanted(&all[i]));
+        let mut logical = if merged { fan_out(all, rows, &self.definitions) } else { rows.map(|i| Logical(vec![i])).collect() };
         // A deployment is there when its last environment is.
         logical.sort_by(|a, b| {
             let finish = |group: &Logical| group.0.last().and_then(|&i| all[i].finished_at());
             (finish(a), &all[a.0[0]].row.deployment_id).cmp(&(finish(b), &all[b.0[0]].row.deployment_id))
         });
-        let changes = change_set(&self.deployments, &logical, self.paths.as_deref());
+        let changes = change_set(&self.deployments, &logical, self.paths.as_deref(), &self.definitions);
         Stream { logical, changes }
     }
 }

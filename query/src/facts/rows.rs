@@ -10,6 +10,7 @@ use super::pipelines::{Red, last_attempts, reds};
 use super::runs::critical_path;
 use super::stages::stages;
 use super::{AppFacts, Facts, ServiceFacts, Stream};
+use crate::definitions::Definitions;
 use flowgauge_lake::model::facts::{
     ChangeFact, DeploymentFact, DeploymentFailure, DriftEpisode, DriftStretch, FactTable, Failures, IncidentLink, PipelineFact,
 };
@@ -68,7 +69,7 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
         let fixes = fixes.and_then(|fixes| fixes.get(&index)).into_iter().flatten();
         let fixed_since = fixes.filter(|fix| fix.until.is_none()).map(|fix| fix.since).min();
         let rework_at = if unplanned { deployment.finished_at() } else { fixed_since.zip(deployment.finished_at()).map(|(a, b)| a.max(b)) };
-        let excluded_reason = excluded_reason(deployment);
+        let excluded_reason = excluded_reason(deployment, &facts.definitions);
         let id = |i: usize| deployments[i].row.deployment_id.clone();
         DeploymentFact {
             deployment_id: deployment.row.deployment_id.clone(),
@@ -121,17 +122,14 @@ fn deployment_rows(facts: &Facts, service: &str, of: &ServiceFacts) -> Vec<Vec<C
 }
 
 /// Why a deployment does not count in deployment frequency, the strongest reason first.
-pub(super) fn excluded_reason(deployment: &Classified) -> Option<&'static str> {
-    use flowgauge_lake::model::Tier;
+pub(super) fn excluded_reason(deployment: &Classified, definitions: &Definitions) -> Option<&'static str> {
     if deployment.finished_at().is_none() {
         Some("not_finished")
     } else if !deployment.is_success() {
         Some("not_successful")
-    } else if deployment.kind == Some(DeploymentKind::NoOp) {
-        Some("no_op")
-    } else if deployment.kind == Some(DeploymentKind::ConfigOnly) {
-        Some("config_only")
-    } else if deployment.tier != Tier::Production {
+    } else if !deployment.is_counted(definitions) {
+        deployment.kind.map(DeploymentKind::as_str)
+    } else if !definitions.counts_tier(deployment.tier) {
         Some("not_production")
     } else {
         None

@@ -5,10 +5,12 @@ mod coverage;
 mod garwood;
 mod has_concluded;
 mod interval;
+mod is_failure;
 mod kaplan_meier;
 mod order_statistics;
 mod quantile;
 mod ratio;
+mod rounded;
 mod seconds_between;
 mod wilson;
 
@@ -31,6 +33,9 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         of_two_numbers("garwood", interval.clone(), |pairs| interval::array(pairs.map(|(a, b)| garwood::garwood(a?, b?)))),
         of_two_numbers("wilson", interval, |pairs| interval::array(pairs.map(|(a, b)| wilson(a?, b?)))),
         has_concluded(),
+        is_failure(),
+        leg_seconds(),
+        rounded(),
         seconds_between(),
     ];
     for function in scalars {
@@ -77,6 +82,37 @@ fn seconds_between() -> ScalarUDF {
         Ok(ColumnarValue::Array(reals(pairs.map(|(from, to)| Some(seconds_between::seconds_between(from?, to?))))))
     };
     create_udf("seconds_between", vec![moment.clone(), moment], DataType::Float64, Volatility::Immutable, Arc::new(body))
+}
+
+fn is_failure() -> ScalarUDF {
+    let body = |arguments: &[ColumnarValue]| {
+        let [reasons, rules] = take_function_args("is_failure", ColumnarValue::values_to_arrays(arguments)?)?;
+        let pairs = reasons.as_string::<i32>().iter().zip(rules.as_string::<i32>());
+        let failures: BooleanArray = pairs.map(|(reason, rule)| Some(is_failure::is_failure(reason?, rule?))).collect();
+        Ok(ColumnarValue::Array(Arc::new(failures)))
+    };
+    create_udf("is_failure", vec![DataType::Utf8, DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(body))
+}
+
+fn rounded() -> ScalarUDF {
+    let body = |arguments: &[ColumnarValue]| {
+        let [seconds, rules] = take_function_args("rounded", ColumnarValue::values_to_arrays(arguments)?)?;
+        let pairs = seconds.as_primitive::<Float64Type>().iter().zip(rules.as_string::<i32>());
+        Ok(ColumnarValue::Array(reals(pairs.map(|(seconds, rule)| Some(rounded::rounded(seconds?, rule?))))))
+    };
+    create_udf("rounded", vec![DataType::Float64, DataType::Utf8], DataType::Float64, Volatility::Immutable, Arc::new(body))
+}
+
+fn leg_seconds() -> ScalarUDF {
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let body = |arguments: &[ColumnarValue]| {
+        let [from, to, rules] = take_function_args("leg_seconds", ColumnarValue::values_to_arrays(arguments)?)?;
+        let ends = from.as_primitive::<TimestampMicrosecondType>().iter().zip(to.as_primitive::<TimestampMicrosecondType>());
+        let seconds = ends.map(|(from, to)| Some(seconds_between::seconds_between(from?, to?)));
+        let legs = seconds.zip(rules.as_string::<i32>()).map(|(seconds, rule)| Some(rounded::leg_seconds(seconds, rule?)));
+        Ok(ColumnarValue::Array(reals(legs)))
+    };
+    create_udf("leg_seconds", vec![moment.clone(), moment, DataType::Utf8], DataType::Float64, Volatility::Immutable, Arc::new(body))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Changes: the commits that a stream of deployments brought.
 
 use super::{Builder, ScopeRow, Subject};
-use crate::facts::changes::Logical;
+use crate::definitions::LtLegs;
+use crate::facts::changes::{ChangeRow, Logical};
 use crate::facts::deployments::Classified;
+use crate::facts::graph::RepoChange;
 use crate::facts::stages::stages;
 use crate::facts::{ServiceFacts, Stream};
 use crate::question::Dimension;
-use flowgauge_lake::model::Tier;
 
 impl<'a> Builder<'a> {
     pub(super) fn changes(&mut self) {
@@ -39,7 +40,8 @@ impl<'a> Builder<'a> {
                 self.stream(&key, of, &of.production);
             } else {
                 // A deployment that had reached only some of its environments by then.
-                let stream = of.stream(&|deployment| deployment.tier == Tier::Production && self.has_finished(deployment), true);
+                let counts = |deployment: &Classified| self.facts.definitions.counts_tier(deployment.tier) && self.has_finished(deployment);
+                let stream = of.stream(&counts, true);
                 self.stream(&key, of, &stream);
             }
         }
@@ -55,6 +57,13 @@ impl<'a> Builder<'a> {
         finished == 0 || finished == group.0.len()
     }
 
+    /// The change of a row, where lead time is the sum of its legs.
+    fn legs(&self, change: &ChangeRow) -> Option<&'a RepoChange> {
+        let facts = self.facts;
+        let repo = facts.repos.get(change.repo.as_ref()?)?;
+        repo.change_of(repo.find(change.sha.as_ref()?)?).filter(|_| facts.definitions.lt_legs != LtLegs::Telescoping)
+    }
+
     fn stream(&mut self, key: &[String], of: &ServiceFacts, stream: &Stream) {
         let base = self.next_id;
         self.next_id += stream.logical.len() as i64;
@@ -64,6 +73,7 @@ impl<'a> Builder<'a> {
             let last = there.max_by_key(|row| row.finished_at());
             let Some(at) = last.and_then(Classified::finished_at) else { continue };
             let Some(bucket) = self.bucket(at) else { continue };
+            let legs = self.legs(change);
             let row = ScopeRow {
                 what: "commit",
                 bucket: Some(bucket),
@@ -71,6 +81,8 @@ impl<'a> Builder<'a> {
                 at: Some(at),
                 since: change.started_at,
                 reason: change.excluded,
+                opened_at: legs.and_then(|change| change.opened_at),
+                merged_at: legs.and_then(|change| change.merged_at),
                 stages: change.started_at.zip(last).and_then(|(started, last)| stages(started, change.landing, last)).map(Box::new),
                 ..ScopeRow::default()
             };

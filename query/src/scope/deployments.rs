@@ -15,10 +15,10 @@ impl<'a> Builder<'a> {
         self.question.filters.contains_key(&Dimension::Environment) || self.tiers != Tiers::Default
     }
 
-    /// Whether deployments of this environment are counted: the production tier, unless environments or a tier are asked for.
+    /// Whether deployments of this environment are counted: by default the production tier, unless environments or a tier are asked for.
     pub(super) fn counts(&self, environment: &str, tier: Tier) -> bool {
         let of_tier = match self.tiers {
-            Tiers::Default => self.question.filters.contains_key(&Dimension::Environment) || tier == Tier::Production,
+            Tiers::Default => self.question.filters.contains_key(&Dimension::Environment) || self.facts.definitions.counts_tier(tier),
             Tiers::All => true,
             Tiers::One(wanted) => tier == wanted,
         };
@@ -74,19 +74,25 @@ impl<'a> Builder<'a> {
             }
             let groups = self.by_series(service, all, rows);
             for ((key, _), rows) in groups {
-                self.left_out(&key, all, &rows, population);
+                let definitions = self.facts.definitions.clone();
                 let is_in = |i: &usize| match population {
-                    Population::Counted => all[*i].is_release(),
-                    _ => all[*i].took_effect && !matches!(all[*i].kind, Some(DeploymentKind::NoOp | DeploymentKind::Rollback)),
+                    Population::Counted => all[*i].is_counted(&definitions),
+                    _ => all[*i].is_at_risk(&definitions),
                 };
-                let logical = fan_out(all, rows.into_iter().filter(is_in), self.facts.definitions.fanout_window);
-                for group in &logical {
+                let (rows, left_out): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(is_in);
+                self.left_out(&key, all, &left_out, population);
+                for group in &fan_out(all, rows.into_iter(), &definitions) {
                     self.logical_deployment(&key, service, all, group);
                 }
             }
         }
-        if population == Population::AtRisk {
-            self.attributed_incidents();
+        match population {
+            Population::AtRisk => {
+                self.attributed_incidents();
+                self.recoveries();
+            }
+            Population::Counted => self.weeks(),
+            Population::Rows => {}
         }
     }
 
@@ -157,7 +163,9 @@ impl<'a> Builder<'a> {
         };
         let since = group.0.iter().filter_map(rework_at).min();
         let until = Some(at.plus_seconds(self.facts.definitions.maturity));
-        let row = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), at: Some(at), since, until, ..ScopeRow::default() };
+        let (day, week) = self.day_and_week(at);
+        let placed = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), ..ScopeRow::default() };
+        let row = ScopeRow { at: Some(at), since, until, day, week, ..placed };
         self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
         let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {

@@ -19,7 +19,7 @@ impl<'a> Builder<'a> {
             let rows = self.counted_rows(all).into_iter().filter(|&i| all[i].is_release()).collect();
             let mut deployments: Vec<(Vec<String>, Logical, Gated<'a>)> = Vec::new();
             for ((key, _), rows) in self.by_series(service, all, rows) {
-                for group in fan_out(all, rows.into_iter(), facts.definitions.fanout_window) {
+                for group in fan_out(all, rows.into_iter(), &facts.definitions) {
                     let finish = group.0.last().and_then(|&i| all[i].finished_at());
                     if finish >= Some(since)
                         && let Some(gated) = gates.of(service, of, &group.0)

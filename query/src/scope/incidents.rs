@@ -1,17 +1,28 @@
 //! Incidents: those of a window, and whether they could be charged to a deployment.
 
 use super::{Builder, ScopeRow, Subject};
+use crate::definitions::{Attribution, CfrNum};
 use crate::facts::deployments::Classified;
 use crate::facts::failures::Link;
 use crate::question::Dimension;
 use std::collections::BTreeSet;
 
 impl<'a> Builder<'a> {
-    /// Incidents that start in the window, by whether they could be charged to a deployment: what coverage is told by.
+    /// Incidents that start in the window, by whether they could be charged to a deployment: what coverage is told by. Where incidents
+    /// are counted whatever caused them, each is `counted`.
     pub(super) fn attributed_incidents(&mut self) {
+        let definitions = self.facts.definitions.clone();
+        let counts_all = definitions.cfr_num == CfrNum::Incidents;
+        if definitions.attribution == Attribution::None && !counts_all {
+            return;
+        }
         for link in self.facts.links.iter().filter(|link| link.repeats_from.is_none_or(|from| !self.exists(from))).collect::<Vec<_>>() {
             let Some(bucket) = self.exists(link.started_at).then(|| self.bucket(link.started_at)).flatten() else { continue };
-            let reason = if self.charged(link).is_some() { "attributed" } else { "unattributed" };
+            let reason = match self.charged(link) {
+                _ if counts_all => "counted",
+                Some(_) => "attributed",
+                None => "unattributed",
+            };
             for key in self.incident_series(link) {
                 let row = ScopeRow { what: "incident", bucket: Some(bucket), reason: Some(reason), ..ScopeRow::default() };
                 self.push(&key, row, || vec![Subject::of_link(link)]);
@@ -20,14 +31,14 @@ impl<'a> Builder<'a> {
     }
 
     /// The deployment that an incident is charged to, if it had happened by the question's moment.
-    fn charged(&self, link: &Link) -> Option<&'a Classified> {
+    pub(super) fn charged(&self, link: &Link) -> Option<&'a Classified> {
         let spot = link.charge(self.question.as_of).0?;
         Some(&self.facts.services.get(&spot.service)?.deployments[spot.index]).filter(|deployment| self.has_finished(deployment))
     }
 
     /// The series that an incident counts in: those of its services, each once; without a service only totals
     /// (semantics, 7.36). In a series of one environment only incidents that name it.
-    fn incident_series(&self, link: &Link) -> BTreeSet<Vec<String>> {
+    pub(super) fn incident_series(&self, link: &Link) -> BTreeSet<Vec<String>> {
         // One that is charged to a deployment counts where that is.
         let charged = self.charged(link);
         let environment = charged.map(|deployment| deployment.row.environment.as_str()).or(link.incident.environment.as_deref());
@@ -67,12 +78,13 @@ impl<'a> Builder<'a> {
         let known = |link: &&Link| self.exists(link.started_at) && link.repeats_from.is_none_or(|from| !self.exists(from));
         for link in facts.links.iter().filter(known).collect::<Vec<_>>() {
             for key in self.incident_series(link) {
-                if let Some(bucket) = self.bucket(link.started_at) {
+                let (since, place) = self.restored(link);
+                if let Some(bucket) = place.and_then(|place| self.bucket(place)) {
                     let row = ScopeRow {
                         what: "incident",
                         bucket: Some(bucket),
                         at: Some(link.started_at),
-                        since: Some(link.started_at),
+                        since: Some(since),
                         until: link.incident.resolved_at,
                         ..ScopeRow::default()
                     };

@@ -12,6 +12,7 @@ mod incidents;
 mod onboarding;
 mod pipelines;
 mod promotions;
+mod recoveries;
 mod reviews;
 mod rungs;
 mod scans;
@@ -19,7 +20,9 @@ mod score;
 mod subject;
 mod templates;
 mod test_results;
+mod weeks;
 mod work;
+
 
 pub use batch::bucket_batch;
 pub use score::score_scope;
@@ -56,6 +59,12 @@ struct ScopeRow {
     is_incident: Option<bool>,
     is_hidden: Option<bool>,
     is_passed: Option<bool>,
+    /// The bounds of a change's legs.
+    opened_at: Option<Time>,
+    merged_at: Option<Time>,
+    /// Its local day and week, by number.
+    day: Option<i64>,
+    week: Option<i64>,
     /// Seconds of each stage of a commit's lead time.
     stages: Option<Box<Stages>>,
 }

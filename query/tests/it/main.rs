@@ -8,6 +8,7 @@ mod explain;
 mod ledger;
 mod lineage;
 mod oracle;
+mod presets;
 mod rules;
 mod slt;
 mod then;

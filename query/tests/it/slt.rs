@@ -1,4 +1,5 @@
-//! Every metric against numbers that were worked out by hand: `metrics/**/*.slt`, beside the formula. A file has a database of its
+//! Every metric against numbers that were worked out by hand: `metrics/**/*.slt`, beside the formula, and every preset against those
+//! of `definitions/*.slt`. A file has a database of its
 //! own; `load <table>` takes JSON rows of the public schema, anything else is SQL with `metric(…)`, asked at a fixed moment.
 
 use arrow::array::RecordBatch;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 use flowgauge_lake::model::{EventId, Row, Source, Table, Tenant, Time, row_from_json};
 use flowgauge_lake::{AppliedEvent, Feed, FeedBatch};
+use flowgauge_query::definitions::presets;
 use flowgauge_query::{Engine, MetricFunction, Rules};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, strict_column_validator};
 use std::path::{Path, PathBuf};
@@ -125,9 +127,19 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn metrics_agree_with_the_numbers_worked_out_by_hand() {
+    run("metrics");
+}
+
+#[test]
+fn presets_agree_with_the_numbers_worked_out_by_hand() {
+    assert_eq!(run("definitions"), presets::names().count() - 1, "each preset but the default has its file");
+}
+
+/// Runs the files below a folder of the crate; gives how many there are.
+fn run(folder: &str) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let (mut count, mut failures) = (0, Vec::new());
-    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("metrics")) {
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
         if path.extension().is_none_or(|extension| extension != "slt") {
             continue;
         }
@@ -140,4 +152,5 @@ fn metrics_agree_with_the_numbers_worked_out_by_hand() {
     }
     println!("{count} files");
     assert!(failures.is_empty(), "{} of {count} files:\n{}", failures.len(), failures.join("\n\n"));
+    count
 }

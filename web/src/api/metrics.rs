@@ -13,6 +13,7 @@ use axum::routing;
 use flowgauge_lake::model::Tier;
 use flowgauge_query::answer::Answer;
 use flowgauge_query::buckets::Bucketing;
+use flowgauge_query::definitions::presets;
 use flowgauge_query::metric;
 use flowgauge_query::question::Question;
 use serde_json::{Map, Value, json};
@@ -46,7 +47,7 @@ pub fn question_parameters(operation: OperationBuilder) -> OperationBuilder {
         query("tz", "IANA time zone of the buckets.", text()),
         query("by", &format!("One series for each value of these, with commas between: {}.", dimensions.join(", ")), text()),
         query("tier", "Which tier counts; production where the metric is about deployments.", choice(tiers)),
-        query("preset", "The set of definitions.", choice(["flowgauge"])),
+        query("preset", "By whose definitions; those of the configuration unless told.", choice(presets::names())),
         query("ci", "`1`: intervals also where the answer has many points.", choice(["0", "1"])),
     ];
     operation.parameters(Some(window("the window"))).parameters(Some(own)).parameters(Some(filters))

@@ -32,6 +32,17 @@ struct Dirty {
     approvals: bool,
 }
 
+/// What a row told: the entity as it was and as it is now.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub table: Table,
+    pub source: Source,
+    /// What the row itself says.
+    pub cells: Vec<Cell>,
+    pub before: Option<Vec<Cell>>,
+    pub after: Vec<Cell>,
+}
+
 /// An entity's row as it was, or as it is now.
 #[derive(Clone, Copy, Debug)]
 enum Change {
@@ -70,6 +81,9 @@ pub struct Tenant {
     facts: Facts,
     /// The version of the entities that the facts were last derived from.
     refreshed_version: Option<u64>,
+    /// The picture of the same entities under other definitions, while facts are derived beside it: what depends on no definition
+    /// is taken from there.
+    beside: Option<Facts>,
 }
 
 impl Tenant {
@@ -95,7 +109,18 @@ impl Tenant {
             dirty: Dirty { catalogue: true, ..Dirty::default() },
             facts,
             refreshed_version: None,
+            beside: None,
         }
+    }
+
+    /// The picture that was derived last.
+    pub(super) fn picture(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The facts of other definitions, derived from the same catalogue. Its entities are lent to it.
+    pub(super) fn with_definitions(&self, definitions: Arc<Definitions>) -> Tenant {
+        Tenant::new(self.config.clone(), definitions)
     }
 
     /// Another configuration: everything is derived anew from the same entities.
@@ -116,24 +141,50 @@ impl Tenant {
 
     /// Takes in one row of an observation table.
     pub fn apply(&mut self, table: Table, row: Row) {
-        let (source, cells_now) = (row.source.clone(), row.cells.clone());
-        let Some((before, after)) = self.entities.apply(table, row) else { return };
+        self.take_in(table, row);
+    }
+
+    /// As `apply`; gives what the row told, if it told anything.
+    pub(super) fn take_in(&mut self, table: Table, row: Row) -> Option<Told> {
+        let (source, cells) = (row.source.clone(), row.cells.clone());
+        let (before, after) = self.entities.apply(table, row)?;
+        let told = Told { table, source, cells, before, after };
+        self.note(&told);
+        Some(told)
+    }
+
+    /// Notes all that there is, as if it had just come in.
+    pub(super) fn note_all(&mut self) {
+        for &table in Table::ALL {
+            let keys: Vec<Key> = self.entities.table(table).map(|(key, _)| key.clone()).collect();
+            for key in keys {
+                let Some(stored) = self.entities.get(table, &key) else { continue };
+                let (source, after) = (stored.source().clone(), stored.cells().to_vec());
+                self.note(&Told { table, source, cells: after.clone(), before: None, after });
+            }
+        }
+    }
+
+    /// Notes what has to be computed anew.
+    pub(super) fn note(&mut self, told: &Told) {
+        let Told { table, source, cells: cells_now, before, after } = told;
+        let table = *table;
         let text = |cells: &[Cell], name: &str| table.spec().column(name).and_then(|i| cells[i].as_text().map(str::to_owned));
-        let touched = |name: &str| before.iter().chain([&after]).filter_map(|cells| text(cells, name)).collect::<BTreeSet<_>>();
+        let touched = |name: &str| before.iter().chain([after]).filter_map(|cells| text(cells, name)).collect::<BTreeSet<_>>();
         match table {
             Table::Service => self.dirty.catalogue = true,
             Table::Commit | Table::Push | Table::Change | Table::Review | Table::Manifest => self.dirty.repos.extend(touched("repo")),
             Table::Artifact => self.dirty.artifacts = true,
             Table::Deployment => {
-                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(&after, Change::Come)]) {
-                    self.index_deployment(&source, cells, change);
+                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(after, Change::Come)]) {
+                    self.index_deployment(source, cells, change);
                 }
             }
             Table::GitopsObservation => {
-                self.dirty.apps.extend(text(&cells_now, "app").map(|app| (app, source)));
+                self.dirty.apps.extend(text(cells_now, "app").map(|app| (app, source.clone())));
             }
             Table::Incident => self.dirty.incidents = true,
-            Table::TestResult => self.index_test(&source, &after),
+            Table::TestResult => self.index_test(source, after),
             Table::Scan => {
                 self.dirty.scans = true;
                 self.scanned_runs.extend(touched("run_id").into_iter().map(|run_id| (run_id, source.clone())));
@@ -141,22 +192,22 @@ impl Tenant {
             Table::Approval => self.dirty.approvals = true,
             Table::Verdict => {
                 self.dirty.incidents = true;
-                let key = self.entities.key(table, &source, &after);
+                let key = self.entities.key(table, source, after);
                 for id in touched("deployment_id") {
                     self.verdicts.entry(id.clone()).or_default().insert(key.clone());
                     self.touch_deployments(&id);
                 }
             }
             Table::PipelineRun => {
-                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(&after, Change::Come)]) {
+                for (cells, change) in before.iter().map(|cells| (cells, Change::Gone)).chain([(after, Change::Come)]) {
                     let repo = entity::<PipelineRun>(cells).repo;
                     let service = repo.as_deref().and_then(|repo| repo.rsplit('/').next()).map(str::to_owned);
                     self.name_repo(service, repo, change);
                 }
-                let run = entity::<PipelineRun>(&after);
-                let key = self.entities.key(table, &source, &after);
+                let run = entity::<PipelineRun>(after);
+                let key = self.entities.key(table, source, after);
                 self.dirty.by_run.insert((run.run_id.clone(), source.clone()));
-                self.run_keys.entry((run.run_id, source)).or_default().insert(key.clone());
+                self.run_keys.entry((run.run_id, source.clone())).or_default().insert(key.clone());
                 self.dirty.runs.insert(key);
             }
             Table::Job => {

@@ -8,7 +8,7 @@ use crate::facts::failures::{self, Degraded, Failure, Register};
 use crate::facts::graph::Repo;
 use crate::facts::verdicts::{self, Verdicts};
 use crate::facts::{AppFacts, Facts, ServiceFacts, Stream, drift, entity, rungs};
-use flowgauge_lake::model::{Artifact, Deployment, GitopsObservation, Incident, Service, Source, Table, Tier, Verdict};
+use flowgauge_lake::model::{Artifact, Deployment, GitopsObservation, Incident, Service, Source, Table, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ impl Tenant {
             self.refresh_catalogue();
         }
         for repo in &dirty.repos {
-            let built = Arc::new(Repo::build(repo, &self.entities));
+            let built = self.beside.as_ref().and_then(|facts| facts.repos.get(repo).cloned());
+            let built = built.unwrap_or_else(|| Arc::new(Repo::build(repo, &self.entities)));
             self.sources.configurations.insert(repo.clone(), Arc::new(Configuration::build(&built, &self.entities)));
             self.sources.repos.insert(repo.clone(), built);
         }
@@ -43,10 +44,15 @@ impl Tenant {
         if std::mem::take(&mut self.dirty.catalogue) {
             self.refresh_catalogue();
         }
-        self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) });
-        self.refresh_runs(&dirty);
-        self.refresh_tests(&dirty);
-        self.refresh_scans(&dirty);
+        match self.beside.take() {
+            Some(facts) => self.share(&facts),
+            None => {
+                self.refresh_apps(if dirty.catalogue { None } else { Some(&dirty.apps) });
+                self.refresh_runs(&dirty);
+                self.refresh_tests(&dirty);
+                self.refresh_scans(&dirty);
+            }
+        }
         let checks_changed = dirty.checks || dirty.by_run.iter().any(|run| self.checked_runs.contains(run));
         if deployments_changed || dirty.incidents || checks_changed || dirty.approvals || !dirty.apps.is_empty() || dirty.catalogue {
             self.refresh_failures();
@@ -55,6 +61,21 @@ impl Tenant {
         self.facts.data_as_of = self.entities.data_as_of;
         self.facts.version += 1;
         self.facts.clone()
+    }
+
+    /// As `refresh`, beside the picture of the same entities and the same catalogue under other definitions.
+    pub(in crate::facts) fn refresh_beside(&mut self, picture: &Facts) -> Facts {
+        self.beside = Some(picture.clone());
+        self.refresh()
+    }
+
+    /// What depends on no definition: the other set has derived it of the same entities.
+    fn share(&mut self, facts: &Facts) {
+        self.facts.apps = facts.apps.clone();
+        self.facts.runs = facts.runs.clone();
+        self.facts.by_run = facts.by_run.clone();
+        self.facts.tests = facts.tests.clone();
+        self.facts.scans = facts.scans.clone();
     }
 
     fn refresh_catalogue(&mut self) {
@@ -132,11 +153,11 @@ impl Tenant {
             production: Stream::default(),
             environments: BTreeMap::new(),
             paths: catalogue.get(service).and_then(|entry| entry.paths.clone()),
-            fanout_window: self.definitions.fanout_window,
+            definitions: self.definitions.clone(),
             ranks: BTreeMap::new(),
             tiers: BTreeMap::new(),
         };
-        facts.production = facts.stream(&|deployment| deployment.tier == Tier::Production, true);
+        facts.production = facts.stream(&|deployment| self.definitions.counts_tier(deployment.tier), true);
         let environments: BTreeSet<String> = facts.deployments.iter().map(|deployment| deployment.row.environment.clone()).collect();
         let ladder = catalogue.get(service).and_then(|entry| entry.ladder.as_deref());
         facts.tiers = environments.iter().map(|name| (name.clone(), tier(name))).collect();
@@ -204,7 +225,7 @@ impl Tenant {
             self.entities.table(Table::Verdict).map(|(_, stored)| (stored.source().clone(), entity::<Verdict>(stored.cells()))).collect();
         verdicts::order(&mut said);
         let said = Verdicts::read(&said, &incidents, &register);
-        let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.definitions);
+        let links = failures::link_incidents(&incidents, &register, &said, &tier, &self.facts.catalogue, &self.definitions);
         self.refresh_checks(&register);
         self.refresh_approvals(&register);
         let degraded: Vec<Degraded> = self
