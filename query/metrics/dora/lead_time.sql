@@ -12,12 +12,12 @@ measured as (
             then leg_seconds(since, opened_at, lt_round) + leg_seconds(opened_at, merged_at, lt_round) + leg_seconds(merged_at, at, lt_round)
             else rounded(seconds_between(since, at), lt_round) end as lead,
         -- Drawing costs: without clusters nothing is drawn.
-        case when for_intervals then id end as cluster,
+        case when for_intervals then id end as drawn_id,
         coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy
     from scope cross join asked where what = 'commit'
 ),
 commits as (
-    select series, bucket, id, rule, lead, cluster, for_sample, coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
+    select series, bucket, id, rule, lead, drawn_id, for_sample, coding, pickup, review, merge_wait, build, promote_wait, sync_wait, deploy,
         case when reason is not null then reason when lead < 0 then 'clock_skew' when drops_zero and lead = 0 then 'not_positive' end as reason
     from measured
 ),
@@ -30,7 +30,7 @@ leads as (
         avg(coalesce(merge_wait, 0.0)) as merge_wait, avg(coalesce(build, 0.0)) as build,
         avg(coalesce(promote_wait, 0.0)) as promote_wait, avg(coalesce(sync_wait, 0.0)) as sync_wait,
         avg(coalesce(deploy, 0.0)) as deploy,
-        order_statistics(lead) as ranks, cluster_bootstrap(lead, cluster) as drawn,
+        order_statistics(lead) as ranks, cluster_bootstrap(lead, drawn_id) as drawn,
         array_agg(lead) filter (where for_sample) as sample, array_agg(id) filter (where for_sample) as sample_cluster
     from commits where reason is null
     group by series, bucket
