@@ -16,7 +16,7 @@ const LONGEST_LINE: u64 = 64 << 10;
 /// Whether the file begins as a bundle does.
 pub fn is_one(path: &Path) -> bool {
     let mut first = Vec::new();
-    let read = File::open(path).map(|file| file.take(LONGEST_LINE).take(20).read_to_end(&mut first));
+    let read = File::open(path).map(|file| file.take(20).read_to_end(&mut first));
     read.is_ok_and(|read| read.is_ok()) && FIRST_LINES.iter().any(|line| first.starts_with(line.as_bytes()))
 }
 

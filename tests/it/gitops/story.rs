@@ -190,13 +190,13 @@ fn service(index: usize, folder: &Path, draw: &mut Draw) -> Service {
         for _ in 0..draw.between(1, 4) {
             at += draw.between(HOUR, 10 * HOUR);
             if !head.is_empty() && draw.chance(30) {
-                let first = add(head.clone(), at, &format!("SHOP-{} branch", commits.len()), draw, &mut commits);
+                let first = add(head.clone(), at, &format!("SHOP-{} branch", commits.len() + 1), draw, &mut commits);
                 let second = add(vec![first], at + HOUR, "more of it", draw, &mut commits);
                 let main = add(head.clone(), at + 90 * MINUTE, "meanwhile", draw, &mut commits);
                 at += 2 * HOUR;
                 head = vec![add(vec![main, second], at, "Merge branch 'work'", draw, &mut commits)];
             } else {
-                let message = format!("SHOP-{} on main", commits.len());
+                let message = format!("SHOP-{} on main", commits.len() + 1);
                 head = vec![add(head.clone(), at, &message, draw, &mut commits)];
             }
         }

@@ -59,10 +59,9 @@ fn parameters(source: &Value) -> Vec<Pin> {
 pub(super) fn references(pins: &[Pin], service: &str) -> Vec<String> {
     let service = service.to_lowercase();
     let is_own = |pin: &&Pin| {
-        let last = pin.image.rsplit('/').next().unwrap_or_default().to_lowercase();
-        pin.image == ".image"
-            || last == service
-            || pin.image.starts_with('.') && pin.image.to_lowercase().split('.').any(|key| key == service)
+        let name = pin.image.to_lowercase();
+        let is_placed = name.starts_with('.') && name.split('.').any(|key| key == service);
+        name == ".image" || is_placed || name.rsplit('/').next() == Some(service.as_str())
     };
     let reference = |pin: &Pin| {
         let tag = pin.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
