@@ -106,12 +106,24 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The configuration wins over rows of `services`, these over what `repo_of` learnt from deployments and runs.
-    pub fn build(config: &CatalogueConfig, rows: impl Iterator<Item = Service>, repo_of: &BTreeMap<String, String>) -> Catalogue {
+    /// `is_deployed`: whether anything of that name was ever deployed. What only runs is a service by its repository's name, unless the
+    /// repository has services already.
+    pub fn build(
+        config: &CatalogueConfig,
+        rows: impl Iterator<Item = Service>,
+        repo_of: &BTreeMap<String, String>,
+        is_deployed: &dyn Fn(&str) -> bool,
+    ) -> Catalogue {
         let mut services: BTreeMap<String, ServiceEntry> = BTreeMap::new();
+        let mut only_ran: BTreeSet<&str> = BTreeSet::new();
         for (service, repo) in repo_of {
             services.entry(service.clone()).or_default().repo = Some(repo.clone());
+            if !is_deployed(service) && !config.services.iter().any(|known| known.name == *service) {
+                only_ran.insert(service);
+            }
         }
         for row in rows {
+            only_ran.remove(row.service.as_str());
             let entry = services.entry(row.service).or_default();
             entry.team = row.team;
             entry.repo = row.repo.or(entry.repo.take());
@@ -129,6 +141,9 @@ impl Catalogue {
                 entry.ladder = Some(service.ladder.clone());
             }
         }
+        let told = services.iter().filter(|(name, _)| !only_ran.contains(name.as_str()));
+        let owned: BTreeSet<String> = told.filter_map(|(_, entry)| entry.repo.clone()).collect();
+        services.retain(|name, entry| !only_ran.contains(name.as_str()) || entry.repo.as_ref().is_none_or(|repo| !owned.contains(repo)));
         for entry in services.values_mut() {
             if entry.team.is_none() {
                 entry.team = entry.repo.as_deref().and_then(owner).map(str::to_owned);

@@ -35,6 +35,12 @@ pub struct Metric {
     service: Vec<String>,
     #[arg(long)]
     environment: Vec<String>,
+    #[arg(long)]
+    app: Vec<String>,
+    #[arg(long)]
+    repo: Vec<String>,
+    #[arg(long)]
+    pipeline: Vec<String>,
     /// production (the default for deployments), staging, testing, development, other or all
     #[arg(long)]
     tier: Option<String>,
@@ -68,7 +74,14 @@ impl Metric {
             ("tier", &self.tier),
             ("preset", &self.preset),
         ];
-        let several = [("team", &self.team), ("service", &self.service), ("environment", &self.environment)];
+        let several = [
+            ("team", &self.team),
+            ("service", &self.service),
+            ("environment", &self.environment),
+            ("app", &self.app),
+            ("repo", &self.repo),
+            ("pipeline", &self.pipeline),
+        ];
         let single = single.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
         let several = several.into_iter().flat_map(|(name, values)| values.iter().map(move |value| (name.to_owned(), value.clone())));
         single.chain(several).collect()

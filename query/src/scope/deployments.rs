@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
                 let (rows, left_out): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(is_in);
                 self.left_out(&key, all, &left_out, population);
                 for group in &fan_out(all, rows.into_iter(), &definitions) {
-                    self.logical_deployment(&key, service, all, group);
+                    self.logical_deployment(&key, service, all, group, population);
                 }
             }
         }
@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn logical_deployment(&mut self, key: &[String], service: &str, all: &[Classified], group: &Logical) {
+    fn logical_deployment(&mut self, key: &[String], service: &str, all: &[Classified], group: &Logical, population: Population) {
         let Some(at) = group.0.last().and_then(|&i| all[i].finished_at()) else { return };
         let Some(bucket) = self.bucket(at) else { return };
         let id = self.next_id;
@@ -167,7 +167,8 @@ impl<'a> Builder<'a> {
         let placed = ScopeRow { what: "deployment", bucket: Some(bucket), id: Some(id), ..ScopeRow::default() };
         let row = ScopeRow { at: Some(at), since, until, day, week, ..placed };
         self.push(key, row, || group.0.iter().map(|&i| Subject::deployment(&all[i])).collect());
-        let failures = self.facts.failures.get(service).map_or(&[][..], Vec::as_slice);
+        // What failed is asked only of those that are at risk.
+        let failures = self.facts.failures.get(service).filter(|_| population == Population::AtRisk).map_or(&[][..], Vec::as_slice);
         for &i in &group.0 {
             let from = failures.partition_point(|failure| failure.index < i);
             let known = |failure: &&Failure| failure.until.is_none_or(|until| until > self.question.as_of);

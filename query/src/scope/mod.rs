@@ -23,7 +23,6 @@ mod test_results;
 mod weeks;
 mod work;
 
-
 pub use batch::bucket_batch;
 pub use score::score_scope;
 pub use subject::Subject;

@@ -131,6 +131,10 @@ impl Graph {
             let team = text(row, "team").or_else(|| repo.as_deref().and_then(owner)).unwrap_or_default();
             known.insert(service, Service { team, repo, path_globs: list(row, "path_globs"), ladder: list(row, "ladder") });
         }
+        // A repository with services of its own is no service beside them only because something runs there.
+        let told: BTreeSet<String> = deployments.iter().chain(services).filter_map(|r| text(r, "service")).collect();
+        let owned: BTreeSet<String> = known.iter().filter(|(name, _)| told.contains(*name)).filter_map(|(_, s)| s.repo.clone()).collect();
+        known.retain(|name, s| told.contains(name) || s.repo.as_ref().is_none_or(|repo| !owned.contains(repo)));
         Graph {
             commits: commits.iter().filter_map(|r| Some(((text(r, "repo")?, sha(r, "sha")?), commit(r)))).collect(),
             changes: changes.iter().map(change).collect(),

@@ -112,7 +112,7 @@ fn some_worlds_have_verdicts() {
         changed += i32::from(Question::random(seed, &world).iter().any(tells));
     }
     println!("{worlds} of 60 worlds have {} verdicts, which change {changed}", rows.len());
-    assert!((12..30).contains(&worlds) && changed * 2 > worlds);
+    assert!((8..30).contains(&worlds) && changed * 2 > worlds);
     let says = |sort: &dyn Fn(&Row) -> bool| assert!(rows.iter().filter(|r| sort(r)).count() > 3);
     says(&|r| r.get("failed") == Some(&Value::Bool(true)));
     says(&|r| r.contains_key("deployment_id") && r.get("failed") == Some(&Value::Bool(false)));

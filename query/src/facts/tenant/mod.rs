@@ -226,10 +226,12 @@ impl Tenant {
         let key = self.entities.key(Table::Deployment, source, cells);
         let service = self.resolve(&row);
         let gathered = self.by_service.entry(service.clone()).or_default();
+        let was_deployed = !gathered.is_empty();
         match change {
             Change::Come => gathered.insert(key),
             Change::Gone => gathered.remove(&key),
         };
+        self.dirty.catalogue |= was_deployed == gathered.is_empty();
         self.name_repo(Some(service.clone()), row.repo, change);
         self.dirty.services.insert(service);
         // Whom a verdict means may depend on who else has the id.

@@ -80,7 +80,10 @@ impl Tenant {
 
     fn refresh_catalogue(&mut self) {
         let rows = self.entities.table(Table::Service).map(|(_, stored)| entity::<Service>(stored.cells()));
-        let catalogue = Catalogue::build(&self.config, rows, &self.repos());
+        let is_deployed = |service: &str| {
+            self.qualified.contains_key(service) || self.by_service.get(service).is_some_and(|deployments| !deployments.is_empty())
+        };
+        let catalogue = Catalogue::build(&self.config, rows, &self.repos(), &is_deployed);
         if catalogue != *self.facts.catalogue {
             self.facts.catalogue = Arc::new(catalogue);
         }
