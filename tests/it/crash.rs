@@ -131,7 +131,7 @@ async fn what_is_acknowledged_survives_being_killed_twenty_times() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_control_that_acknowledges_too_early_fails_the_same_check() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (wrong, acknowledged) = rounds(folder.path(), 4, &["--unsafe-control"]).await;
+    let (wrong, acknowledged) = rounds(folder.path(), 12, &["--unsafe-control"]).await;
     println!("control: {wrong:?} of {acknowledged}");
     assert!(wrong.iter().any(|text| text.contains("lost")), "{wrong:?}");
     assert!(wrong.iter().any(|text| text.contains("doubled")), "{wrong:?}");

@@ -3,7 +3,8 @@
 with times as (
     select e.series, e.bucket, e.is_hidden,
         e.until is not null and e.until <= q.as_of as is_over,
-        seconds_between(e.since, case when e.until <= q.as_of then e.until else q.as_of end) - e.seconds as seconds
+        -- To the microsecond: equal durations are one moment of the curve.
+        round(seconds_between(e.since, case when e.until <= q.as_of then e.until else q.as_of end) - e.seconds, 6) as seconds
     from scope e cross join (select max(as_of) as as_of from buckets) q
     where e.what = 'episode'
 ),

@@ -4,7 +4,7 @@ use super::ServiceFacts;
 use super::deployments::{Classified, Tip, same_version};
 use super::graph::{Node, Reached, Repo};
 use crate::catalogue::glob_matches;
-use flowgauge_lake::model::{Tier, Time};
+use flowgauge_lake::model::{Outcome, Tier, Time};
 use std::sync::Arc;
 
 /// How far up an environment is: its place on the ladder by name, else that of the last rung of its tier; without a ladder by tier.
@@ -33,22 +33,30 @@ pub struct Lag {
     pub oldest: Option<Time>,
 }
 
+/// When a deployment was there, and its id: what comes later in this order is current.
+type Arrival<'a> = (Time, &'a str);
+
+/// None: not there yet. Before the best evidence of it had come, others may have told of it, and of the same version.
+fn arrival(deployment: &Classified, at: Time) -> Option<Arrival<'_>> {
+    let own = deployment.finished_at().filter(|end| *end <= at).map(|end| (end, deployment.row.deployment_id.as_str()));
+    let told = deployment.duplicates.iter().filter(|other| other.outcome == Some(Outcome::Success));
+    let others = told.filter_map(|other| Some((other.finished_at.filter(|end| *end <= at)?, other.deployment_id.as_str())));
+    own.or_else(|| others.max())
+}
+
 impl ServiceFacts {
     /// The pairs at a moment, one for each environment that has something below it.
     pub fn pairs(&self, at: Time) -> Vec<Pair> {
         let all = &self.deployments;
-        // In order of finish: the last that took effect stands.
-        let mut current: Vec<(usize, usize)> = Vec::new();
+        let mut current: Vec<(usize, Arrival<'_>, usize)> = Vec::new();
         for (environment, &rank) in &self.ranks {
-            let is_there = |deployment: &Classified| {
-                deployment.row.environment == *environment
-                    && deployment.took_effect
-                    && deployment.finished_at().is_some_and(|end| end <= at)
-            };
-            current.extend(all.iter().rposition(is_there).map(|index| (rank, index)));
+            let here = all.iter().enumerate().filter(|(_, row)| row.row.environment == *environment && row.took_effect);
+            let there = here.filter_map(|(index, row)| Some((rank, arrival(row, at)?, index)));
+            // The last that took effect stands.
+            current.extend(there.max());
         }
-        let below = |upper: usize| current.iter().filter(|(rank, _)| *rank < upper).max().map(|(_, index)| *index);
-        current.iter().filter_map(|&(rank, upper)| Some(Pair { lower: below(rank)?, upper })).collect()
+        let below = |upper: usize| current.iter().filter(|(rank, _, _)| *rank < upper).max().map(|(_, _, index)| *index);
+        current.iter().filter_map(|&(rank, _, upper)| Some(Pair { lower: below(rank)?, upper })).collect()
     }
 
     pub fn is_skewed(&self, pair: Pair) -> bool {

@@ -191,7 +191,8 @@ pub struct Step<'a> {
 /// or where that is not said, to what had ended last when it started. Empty where no job has a start and an end.
 pub fn critical_path(jobs: &[JobAttempt], as_of: Time) -> Vec<Step<'_>> {
     let jobs = last_attempts(jobs, as_of);
-    let order = |i: &usize| (jobs[*i].to, jobs[*i].job.label(), &jobs[*i].job.job_id);
+    // At one instant the greater name, none being the least.
+    let order = |i: &usize| (jobs[*i].to, &jobs[*i].job.name, &jobs[*i].job.job_id);
     let mut path: Vec<usize> = Vec::new();
     let mut next = (0..jobs.len()).max_by_key(order);
     while let Some(i) = next {
