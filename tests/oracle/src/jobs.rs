@@ -102,7 +102,19 @@ fn jobs(folded: &Folded, runs: &Runs, as_of: Time) -> Vec<Job> {
             finished_at: past("finished_at"),
         })
     };
-    folded.rows("jobs").iter().filter_map(job).collect()
+    let mut all: Vec<Job> = folded.rows("jobs").iter().filter_map(job).collect();
+    // An attempt that does not say its name has that of the first attempt of its job that does.
+    all.sort_by_key(|job| job.attempt);
+    let mut names: BTreeMap<(Key, String), String> = BTreeMap::new();
+    for job in &all {
+        if let Some(name) = &job.name {
+            names.entry((job.run.clone(), job.id.clone())).or_insert_with(|| name.clone());
+        }
+    }
+    for job in all.iter_mut().filter(|job| job.name.is_none()) {
+        job.name = names.get(&(job.run.clone(), job.id.clone())).cloned();
+    }
+    all
 }
 
 pub fn is_bad(result: &str) -> bool {
