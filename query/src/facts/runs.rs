@@ -223,7 +223,8 @@ fn last_attempts(jobs: &[JobAttempt], as_of: Time) -> Vec<Spanned<'_>> {
     for job in jobs {
         let Some((from, to)) = job.span(as_of) else { continue };
         let key = (job.name.as_deref(), if job.name.is_some() { "" } else { job.job_id.as_str() });
-        let is_later = |known: &Spanned<'_>| (known.job.attempt, known.to, &known.job.job_id) < (job.attempt, to, &job.job_id);
+        let is_later =
+            |known: &Spanned<'_>| (known.job.attempt, known.to, known.from, &known.job.job_id) < (job.attempt, to, from, &job.job_id);
         if last.get(&key).is_none_or(is_later) {
             last.insert(key, Spanned { job, from, to });
         }

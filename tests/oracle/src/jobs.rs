@@ -207,7 +207,10 @@ fn steps<'a>(jobs: &[&'a Job]) -> Vec<Step<'a>> {
     for &job in jobs {
         let (Some(start), Some(end)) = (job.started_at, job.finished_at) else { continue };
         let known = (job.name.as_deref(), if job.name.is_some() { "" } else { job.id.as_str() });
-        let is_last = last.get(&known).is_none_or(|(other, _, other_end)| (job.attempt, end) > (other.attempt, *other_end));
+        // Of two that end at once the later start, then the greater id.
+        let is_last = last.get(&known).is_none_or(|(other, other_start, other_end)| {
+            (job.attempt, end, start, &job.id) > (other.attempt, *other_end, *other_start, &other.id)
+        });
         if start <= end && is_last {
             last.insert(known, (job, start, end));
         }
