@@ -2,39 +2,16 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "tests report what they counted, and end where something is missing")]
 
-use std::collections::BTreeMap;
+mod by_hand;
 
-use chrono::{DateTime, TimeZone, Utc};
+use by_hand::{ask, utc, world};
 use chrono_tz::Tz;
 use flowgauge_oracle::{Bucket, Question, World, answer};
 use serde_json::{Value, json};
 
-fn world(tables: Value) -> World {
-    let rows = |rows: &Value| rows.as_array().unwrap().iter().map(|r| r.as_object().unwrap().clone()).collect();
-    World::new(tables.as_object().unwrap().iter().map(|(table, r)| (table.clone(), rows(r))).collect())
-}
-
 /// A day of May 2024 and an hour of it.
 fn may(day: u32, hour: u32) -> String {
     format!("2024-05-{day:02}T{hour:02}:00:00Z")
-}
-
-fn utc(month: u32, day: u32) -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2024, month, day, 0, 0, 0).unwrap()
-}
-
-/// 1 to 11 May, ten days, in one bucket, asked a month later.
-fn ask(metric: &str) -> Question {
-    Question {
-        metric: metric.into(),
-        from: utc(5, 1),
-        to: utc(5, 11),
-        as_of: utc(6, 11),
-        bucket: Bucket::None,
-        tz: Tz::UTC,
-        by: Vec::new(),
-        filters: BTreeMap::new(),
-    }
 }
 
 fn point(world: &World, q: &Question) -> Value {
